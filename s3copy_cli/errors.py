@@ -1,0 +1,90 @@
+"""Exit codes and the error tree.
+
+Every error a person sees has three parts: what was being done, what happened, and what to do next.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; the table in docs/cli.md explains each."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    DIFFERENCES = 3
+    CREDENTIALS = 4
+    INTERRUPTED = 130
+
+
+class S3CopyError(Exception):
+    """An expected failure.
+
+    Attributes:
+        doing: what was being done, e.g. "creating the source bucket b".
+        happened: what went wrong, in one sentence, with AWS's error code and request id where there is one.
+        hint: what the person can do next.
+        code: a stable identifier for machines (the AWS error code, or one of ours).
+    """
+
+    exit_code = ExitCode.FAILED
+    default_code = "Failed"
+
+    def __init__(self, doing: str, happened: str, hint: str = "", *, code: str = "") -> None:
+        super().__init__(f"{doing}: {happened}")
+        self.doing = doing
+        self.happened = happened
+        self.hint = hint
+        self.code = code or self.default_code
+
+
+class UsageError(S3CopyError):
+    """The command cannot mean anything as it was typed; nothing was changed."""
+
+    exit_code = ExitCode.USAGE
+    default_code = "Usage"
+
+
+class CredentialsError(S3CopyError):
+    """No credentials were found, or AWS refused them."""
+
+    exit_code = ExitCode.CREDENTIALS
+    default_code = "Credentials"
+
+
+class NotSetUpError(S3CopyError):
+    """The pipeline, or a part of it that the command needs, does not exist."""
+
+    default_code = "NotSetUp"
+
+
+class OwnershipError(S3CopyError):
+    """A resource stands where ours should be, and it is not ours."""
+
+    default_code = "NotOurs"
+
+
+class AwsError(S3CopyError):
+    """AWS refused or failed a call.
+
+    Attributes:
+        operation: the API operation, e.g. "CreateBucket".
+        request_id: AWS's id for the request, empty where it gave none.
+    """
+
+    default_code = "AwsError"
+
+    def __init__(
+        self, doing: str, happened: str, hint: str = "", *, code: str = "", operation: str = "", request_id: str = ""
+    ) -> None:
+        super().__init__(doing, happened, hint, code=code)
+        self.operation = operation
+        self.request_id = request_id
+
+
+class LocalAwsError(S3CopyError):
+    """The embedded AWS could not be started, reached or stopped."""
+
+    default_code = "LocalAws"
