@@ -1,0 +1,297 @@
+"""Sessions and clients, and the one place where botocore's exceptions become ours."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore import exceptions as botocore_errors
+from botocore.config import Config
+
+from s3copy_cli import __version__
+from s3copy_cli.aws_permissions import iam_action
+from s3copy_cli.config import Pipeline, validate_region
+from s3copy_cli.errors import AwsError, CredentialsError, S3CopyError, UsageError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
+
+    from s3copy_cli.local import LocalAws
+
+# How many S3 requests one command keeps in flight; also the size of the connection pool.
+S3_CONCURRENCY = 32
+
+CREDENTIALS_HINT = (
+    "Configure credentials (aws configure, AWS_PROFILE, or --profile NAME), "
+    "or use the embedded AWS, which needs no account: add --local."
+)
+_CREDENTIAL_CODES = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "MissingAuthenticationToken",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+    }
+)
+_DENIED_CODES = frozenset({"403", "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation"})
+_THROTTLE_CODES = frozenset({"SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "503"})
+
+
+@dataclass(frozen=True)
+class ConnectionOptions:
+    """Where the user wants to go.
+
+    Attributes:
+        profile: a profile of the shared AWS configuration, or None for the standard chain.
+        region: a Region, or None for the profile's or the environment's.
+        endpoint_url: an AWS-compatible endpoint for every service, or None.
+        local: the running embedded AWS, or None for a real (or compatible) one.
+    """
+
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    local: LocalAws | None = None
+
+
+@dataclass(frozen=True)
+class Aws:
+    """An account in a Region, and clients for it."""
+
+    session: boto3.Session
+    region: str
+    endpoint_url: str | None = None
+    is_embedded: bool = False
+    _overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """The S3 client, with a connection for each request in flight."""
+        s3_options: dict[str, Any] = {}
+        if self.endpoint_url:
+            # A compatible endpoint rarely has wildcard DNS, so buckets go into the path.
+            s3_options["addressing_style"] = "path"
+        client: S3Client = self._client("s3", s3=s3_options or None, max_pool_connections=S3_CONCURRENCY)
+        return client
+
+    @cached_property
+    def iam(self) -> IAMClient:
+        """The IAM client."""
+        client: IAMClient = self._client("iam")
+        return client
+
+    @cached_property
+    def lambda_(self) -> LambdaClient:
+        """The Lambda client."""
+        client: LambdaClient = self._client("lambda")
+        return client
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """The CloudWatch Logs client."""
+        client: CloudWatchLogsClient = self._client("logs")
+        return client
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        """The CloudWatch metrics client."""
+        client: CloudWatchClient = self._client("cloudwatch")
+        return client
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """The SQS client."""
+        client: SQSClient = self._client("sqs")
+        return client
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """The STS client."""
+        client: STSClient = self._client("sts")
+        return client
+
+    @cached_property
+    def account_id(self) -> str:
+        """The caller's account (12 digits).
+
+        Raises:
+            CredentialsError: there are no credentials, or AWS refuses them.
+        """
+        with translate_errors("asking AWS who we are", region=self.region):
+            return self.sts.get_caller_identity()["Account"]
+
+    @property
+    def s3_is_https(self) -> bool:
+        """Whether S3 is reached over TLS; a TLS-only bucket policy would lock everybody out otherwise."""
+        return urlsplit(self.s3.meta.endpoint_url).scheme == "https"
+
+    def pipeline(self, name: str) -> Pipeline:
+        """The pipeline of this name in this account and Region."""
+        partition = self.session.get_partition_for_region(self.region)
+        return Pipeline(name=name, account_id=self.account_id, region=self.region, partition=partition)
+
+    def _client(self, service: str, **config: Any) -> Any:
+        settings = Config(
+            user_agent_extra=f"s3copy/{__version__}",
+            retries={"mode": "standard", "total_max_attempts": 5},
+            connect_timeout=10,
+            read_timeout=60,
+            **{**config, **self._overrides},
+        )
+        return self.session.client(  # type: ignore[call-overload]
+            service, region_name=self.region, endpoint_url=self.endpoint_url, config=settings
+        )
+
+
+def connect(options: ConnectionOptions, environ: Mapping[str, str]) -> Aws:
+    """Open a session; no request is sent yet.
+
+    Raises:
+        UsageError: no Region is known, or it has not the form of one.
+        CredentialsError: the profile does not exist.
+    """
+    if options.local is not None:
+        return _connect_embedded(options)
+    try:
+        session = boto3.Session(profile_name=options.profile)
+    except botocore_errors.ProfileNotFound as error:
+        known = ", ".join(botocore.session.Session().available_profiles) or "none"
+        raise CredentialsError(
+            "reading the AWS configuration", str(error), f"Known profiles: {known}. {CREDENTIALS_HINT}"
+        ) from error
+    # boto3 does not read AWS_REGION, every other AWS tool does.
+    region = options.region or environ.get("AWS_REGION") or session.region_name
+    if not region:
+        raise UsageError(
+            "choosing the Region",
+            "no Region is configured",
+            "Pass --region us-east-1, set AWS_REGION, or use the embedded AWS: add --local.",
+        )
+    validate_region(region)
+    endpoint_url = options.endpoint_url or environ.get("AWS_ENDPOINT_URL") or None
+    with translate_errors("reading the AWS credentials", region=region):
+        if session.get_credentials() is None:
+            raise CredentialsError("reading the AWS credentials", "none were found", CREDENTIALS_HINT)
+    return Aws(session=session, region=region, endpoint_url=endpoint_url)
+
+
+def _connect_embedded(options: ConnectionOptions) -> Aws:
+    local = options.local
+    assert local is not None
+    if options.region:
+        validate_region(options.region)
+    # The user's own profile must not leak in, not even as an error about a profile that does not exist.
+    isolated = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    session = boto3.Session(
+        aws_access_key_id=local.access_key_id,
+        aws_secret_access_key=local.secret_access_key,
+        botocore_session=isolated,
+    )
+    # An HTTP proxy of the environment has no business on loopback.
+    return Aws(
+        session=session,
+        region=options.region or local.region,
+        endpoint_url=local.endpoint_url,
+        is_embedded=True,
+        _overrides={"proxies": {}},
+    )
+
+
+@contextmanager
+def translate_errors(doing: str, *, region: str = "") -> Iterator[None]:
+    """Turn whatever botocore raises inside the block into one of our errors.
+
+    Args:
+        doing: what the block does, as the first part of the message.
+        region: the Region in use, for hints about misspelt ones.
+
+    Raises:
+        CredentialsError: credentials are missing, expired or refused.
+        AwsError: anything else that AWS or the network did.
+    """
+    try:
+        yield
+    except botocore_errors.ClientError as error:
+        raise from_client_error(doing, error) from error
+    except (
+        botocore_errors.NoCredentialsError,
+        botocore_errors.PartialCredentialsError,
+        botocore_errors.CredentialRetrievalError,
+        botocore_errors.NoAuthTokenError,
+        botocore_errors.SSOError,
+        botocore_errors.TokenRetrievalError,
+        botocore_errors.UnknownCredentialError,
+    ) as error:
+        raise CredentialsError(doing, _sentence(error), CREDENTIALS_HINT) from error
+    except botocore_errors.EndpointConnectionError as error:
+        raise AwsError(doing, _sentence(error), _endpoint_hint(region), code="EndpointConnectionError") from error
+    except botocore_errors.HTTPClientError as error:
+        raise AwsError(
+            doing, _sentence(error), "Check the network and run the command again.", code=type(error).__name__
+        ) from error
+    except botocore_errors.WaiterError as error:
+        raise AwsError(doing, _sentence(error), "Run the command again: it goes on where it stopped.", code="Timeout") from error
+    except botocore_errors.BotoCoreError as error:
+        raise AwsError(doing, _sentence(error), "Run with --debug for details.", code=type(error).__name__) from error
+
+
+def from_client_error(doing: str, error: botocore_errors.ClientError) -> S3CopyError:
+    """One of our errors for an answer that says no: code, message, request id and a hint."""
+    code = error_code(error)
+    message = str(error.response.get("Error", {}).get("Message", "")) or "no message"
+    request_id = str(error.response.get("ResponseMetadata", {}).get("RequestId", ""))
+    operation = error.operation_name
+    happened = f"{operation} answered {code}: {message}" + (f" (request {request_id})" if request_id else "")
+    if code in _CREDENTIAL_CODES:
+        return CredentialsError(doing, happened, CREDENTIALS_HINT, code=code)
+    if code in _DENIED_CODES:
+        action = iam_action(operation)
+        hint = f"Your credentials need {action} here; docs/permissions.md has a policy for the person who runs s3copy."
+    elif code in _THROTTLE_CODES:
+        hint = "AWS asked to slow down. Wait a minute and run the command again: it goes on where it stopped."
+    else:
+        hint = "Run the command again: it goes on where it stopped. If it persists, --verbose shows each call."
+    return AwsError(doing, happened, hint, code=code, operation=operation, request_id=request_id)
+
+
+def error_code(error: botocore_errors.ClientError) -> str:
+    """AWS's error code of an answer, e.g. "NoSuchBucket" (HEAD requests only have the HTTP status: "404")."""
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def is_denied(error: botocore_errors.ClientError) -> bool:
+    """Whether the answer means that the caller may not do this."""
+    return error_code(error) in _DENIED_CODES
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _endpoint_hint(region: str) -> str:
+    known = botocore.session.Session().get_available_regions("s3")
+    if region and region not in known:
+        close = difflib.get_close_matches(region, known, n=1)
+        suggestion = f" Did you mean {close[0]}?" if close else ""
+        return f"This SDK does not know a Region {region!r}.{suggestion}"
+    return "Check the network, --endpoint-url and --region."

@@ -1,0 +1,185 @@
+"""The program: a lazy group of commands, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from s3copy_cli import __version__
+from s3copy_cli.commands.app import GlobalOptions
+from s3copy_cli.commands.common import current_options, examples, global_options
+from s3copy_cli.errors import ExitCode, S3CopyError, UsageError
+from s3copy_cli.output.result import Problem, Result, envelope, error_envelope
+from s3copy_cli.output.safe import safe
+
+# name -> (module, attribute, one line for --help). A table, so that --help imports no command and no SDK.
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "setup": ("s3copy_cli.commands.setup", "setup", "Build the pipeline: buckets, role, queue, function, trigger."),
+    "deploy": ("s3copy_cli.commands.deploy", "deploy", "Update the function's code and settings."),
+    "upload": ("s3copy_cli.commands.upload", "upload", "Put files into the source bucket."),
+    "verify": ("s3copy_cli.commands.verify", "verify", "Prove that the destination equals the source."),
+    "teardown": ("s3copy_cli.commands.teardown", "teardown", "Remove everything that setup built."),
+    "local": ("s3copy_cli.commands.local", "local", "Start, stop and inspect the embedded AWS."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order in which a pipeline lives."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, attribute, _ = entry
+        found: click.Command = getattr(importlib.import_module(module), attribute)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in --help, from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short) for name, (_, _, short) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=examples(
+        "s3copy --local setup                  # build it on the embedded AWS, no account needed",
+        "s3copy --local upload sample.csv --wait",
+        "s3copy --local verify",
+        "s3copy --local teardown",
+        "s3copy setup --region eu-west-1       # the same on your AWS account",
+    ),
+)
+@click.version_option(__version__, prog_name="s3copy")
+@global_options(from_environment=True)
+def cli() -> None:
+    """Copy every file that lands in a source S3 bucket to a destination bucket, and prove it.
+
+    An upload triggers a Lambda function, which has S3 copy the object. s3copy builds that
+    pipeline, uses it, proves its work, and takes it down again.
+    """
+
+
+def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> None:
+    """The console script: run, report, exit."""
+    line = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(int(run(line, os.environ if environ is None else environ)))
+
+
+def run(arguments: list[str], environ: Mapping[str, str]) -> ExitCode:
+    """Run one command line and report it on stdout and stderr.
+
+    Returns:
+        The exit code; nothing but a request to exit is raised.
+    """
+    boundary = _Boundary(arguments, environ)
+    try:
+        with cli.make_context("s3copy", list(arguments)) as ctx:
+            boundary.context = ctx
+            outcome = cli.invoke(ctx)
+        return boundary.report(outcome)
+    except click.exceptions.Exit as done:
+        return ExitCode(done.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
+    except click.UsageError as error:
+        return boundary.fail(_from_click(error), error)
+    except (KeyboardInterrupt, click.Abort) as error:
+        click.echo("", err=True)
+        return boundary.fail(_Interrupted(), error)
+    except S3CopyError as error:
+        return boundary.fail(error, error)
+    except BrokenPipeError:
+        # The reader went away, e.g. `s3copy verify | head`. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001  (the boundary: what nobody foresaw is still three parts and an exit code)
+        return boundary.fail(_unforeseen(error), error)
+
+
+class _Interrupted(S3CopyError):
+    exit_code = ExitCode.INTERRUPTED
+    default_code = "Interrupted"
+
+    def __init__(self) -> None:
+        super().__init__("working", "interrupted", "Nothing is lost: run the same command again, it goes on where it stopped.")
+
+
+class _Boundary:
+    """Reports results and errors, in the form that the command line asked for."""
+
+    def __init__(self, arguments: list[str], environ: Mapping[str, str]) -> None:
+        self.arguments = arguments
+        self.environ = environ
+        self.context: click.Context | None = None
+
+    @property
+    def options(self) -> GlobalOptions:
+        return current_options(self.context)
+
+    @property
+    def wants_json(self) -> bool:
+        # A line that cannot be parsed still deserves its envelope.
+        before_dashes = self.arguments[: self.arguments.index("--")] if "--" in self.arguments else self.arguments
+        return self.options.json or "--json" in before_dashes
+
+    @property
+    def command(self) -> str:
+        words = [word for word in self.arguments if not word.startswith("-")]
+        for position, word in enumerate(words):
+            if word in COMMANDS:
+                return "local " + words[position + 1] if word == "local" and len(words) > position + 1 else word
+        return ""
+
+    def report(self, outcome: Any) -> ExitCode:
+        if not isinstance(outcome, Result):
+            return ExitCode.OK
+        if self.wants_json:
+            sys.stdout.write(envelope(self.command, outcome))
+        else:
+            from s3copy_cli.output.terminal import Terminal
+
+            options = self.options
+            outcome.text(Terminal(color=False if options.no_color else None).console())
+        sys.stdout.flush()
+        return outcome.exit_code
+
+    def fail(self, error: S3CopyError, cause: BaseException) -> ExitCode:
+        if self.wants_json:
+            sys.stdout.write(error_envelope(self.command, error.exit_code, Problem.from_error(error)))
+            sys.stdout.flush()
+        else:
+            click.echo(f"Error: {safe(error.doing)}: {safe(error.happened)}", err=True)
+            if error.hint:
+                click.echo(f"       {safe(error.hint)}", err=True)
+        if self.options.debug or "--debug" in self.arguments:
+            import traceback
+
+            traceback.print_exception(type(cause), cause, cause.__traceback__)
+        return error.exit_code
+
+
+def _from_click(error: click.UsageError) -> UsageError:
+    path = error.ctx.command_path if error.ctx is not None else "s3copy"
+    return UsageError("reading the command line", error.format_message(), f"See {path} --help.")
+
+
+def _unforeseen(error: Exception) -> S3CopyError:
+    return S3CopyError(
+        "working",
+        f"something that s3copy did not foresee: {type(error).__name__}: {error}",
+        "Run again with --debug and report what it prints. Running the command again is safe.",
+        code="Unforeseen",
+    )

@@ -1,0 +1,1 @@
+"""One thin module per subcommand: options in, a call, a result out."""

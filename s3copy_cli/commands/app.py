@@ -1,0 +1,115 @@
+"""What every command is given: the global options, the terminal, and AWS on request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from s3copy_cli.config import DEFAULT_PIPELINE_NAME, validate_pipeline_name
+from s3copy_cli.errors import UsageError
+from s3copy_cli.output.terminal import Terminal
+
+if TYPE_CHECKING:
+    from s3copy_cli.aws import Aws
+    from s3copy_cli.config import Pipeline
+
+
+@dataclass(frozen=True)
+class GlobalOptions:
+    """The options that every command accepts, before or after its name."""
+
+    name: str = DEFAULT_PIPELINE_NAME
+    profile: str | None = None
+    region: str | None = None
+    endpoint_url: str | None = None
+    local: bool = False
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class App:
+    """One run of the program."""
+
+    options: GlobalOptions
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @cached_property
+    def terminal(self) -> Terminal:
+        """Where to talk."""
+        return Terminal(
+            quiet=self.options.quiet or self.options.json,
+            verbose=self.options.verbose or self.options.debug,
+            color=False if self.options.no_color else None,
+        )
+
+    def announce(self, doing: str) -> None:
+        """Say at once what begins, and where: loading the SDK takes longer than a person likes to wait."""
+        validate_pipeline_name(self.options.name)
+        if self.options.local:
+            where = "the embedded AWS"
+        elif self.options.endpoint_url:
+            where = self.options.endpoint_url
+        else:
+            where = "AWS"
+        self.terminal.say(f"{doing} · pipeline {self.options.name} · {where}")
+
+    @cached_property
+    def aws(self) -> Aws:
+        """The account and Region to work in; starts the embedded AWS if that is asked for.
+
+        Raises:
+            CredentialsError: nothing to sign with.
+            UsageError: options that contradict each other, or no Region.
+            LocalAwsError: the embedded AWS cannot be started.
+        """
+        if self.options.local and self.options.endpoint_url:
+            raise UsageError(
+                "choosing where to work",
+                "--local and --endpoint-url exclude each other",
+                "Pass one of them (S3COPY_LOCAL and S3COPY_ENDPOINT_URL count too; --no-local takes the first back).",
+            )
+        local = None
+        if self.options.local:
+            from s3copy_cli.local import ensure_running, local_paths
+
+            local = ensure_running(local_paths(self.environ))
+            for notice in local.notices:
+                self.terminal.say(notice)
+        from s3copy_cli.aws import ConnectionOptions, connect
+
+        aws = connect(
+            ConnectionOptions(
+                profile=self.options.profile,
+                region=self.options.region,
+                endpoint_url=self.options.endpoint_url,
+                local=local,
+            ),
+            self.environ,
+        )
+        if self.terminal.verbose:
+            from s3copy_cli.aws_trace import trace_calls
+
+            trace_calls(aws.session, self.terminal.detail)
+        return aws
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """The pipeline by its name, in this account and Region."""
+        return self.aws.pipeline(self.options.name)
+
+    def command(self, line: str) -> str:
+        """A command line for a hint, with the global options that this run was given on its own command line."""
+        parts = ["s3copy", line]
+        options = self.options
+        if options.name != DEFAULT_PIPELINE_NAME and "S3COPY_NAME" not in self.environ:
+            parts.append(f"--name {options.name}")
+        if options.local and "S3COPY_LOCAL" not in self.environ:
+            parts.append("--local")
+        return " ".join(parts)

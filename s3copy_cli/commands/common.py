@@ -1,0 +1,94 @@
+"""Global options for every command, and the step from click's arguments to a `Result`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from s3copy_cli.commands.app import App, GlobalOptions
+from s3copy_cli.output.result import Result
+
+_META = "s3copy.global_options"
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Keep a global option if it was really given; the one nearest to the end of the line wins."""
+    assert param.name is not None
+    source = ctx.get_parameter_source(param.name)
+    if source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
+        ctx.meta.setdefault(_META, {})[param.name] = value
+
+
+def global_options(*, from_environment: bool) -> Callable[[Decorated], Decorated]:
+    """The options that stand on the group and on every command.
+
+    Args:
+        from_environment: read the `S3COPY_…` variables too (on the group; what a command is given overrides them).
+    """
+
+    def variable(name: str) -> dict[str, Any]:
+        return {"envvar": f"S3COPY_{name}"} if from_environment else {}
+
+    def shared(name: str) -> dict[str, Any]:
+        return {"expose_value": False, "callback": _remember, **variable(name)}
+
+    options = [
+        click.option("--name", metavar="NAME", help="Name of the pipeline (default: s3copy).", **shared("NAME")),
+        click.option("--profile", metavar="PROFILE", help="AWS profile to use.", **shared("PROFILE")),
+        click.option("--region", metavar="REGION", help="AWS Region to work in.", **shared("REGION")),
+        click.option("--endpoint-url", metavar="URL", help="Endpoint of an AWS-compatible service.", **shared("ENDPOINT_URL")),
+        click.option("--local/--no-local", default=False, help="Work on the embedded AWS: no account needed.", **shared("LOCAL")),
+        click.option("--json", is_flag=True, help="Print one JSON object on stdout.", **shared("JSON")),
+        click.option("--quiet", is_flag=True, help="Say nothing but results and errors.", **shared("QUIET")),
+        click.option("--verbose", is_flag=True, help="Show each AWS call.", **shared("VERBOSE")),
+        click.option("--no-color", is_flag=True, help="No colours.", **shared("NO_COLOR")),
+        click.option("--debug", is_flag=True, help="Show the traceback of an error.", **shared("DEBUG")),
+    ]
+
+    def decorate(function: Decorated) -> Decorated:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def current_options(ctx: click.Context | None) -> GlobalOptions:
+    """The global options as far as they have been read."""
+    return GlobalOptions(**ctx.meta.get(_META, {})) if ctx is not None else GlobalOptions()
+
+
+def examples(*lines: str) -> str:
+    """The help's epilog: commands to copy, one a line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def command(
+    name: str, *example_lines: str, group: click.Group | None = None
+) -> Callable[[Callable[..., Result]], click.Command]:
+    """Make a click command of a function `(app, **options) -> Result`.
+
+    Args:
+        name: what the person types.
+        example_lines: runnable examples for the help.
+        group: the group to add it to, if it is not one of the top-level commands.
+    """
+
+    def decorate(function: Callable[..., Result]) -> click.Command:
+        @functools.wraps(function)
+        @click.pass_context
+        def run(ctx: click.Context, /, **parameters: Any) -> Result:
+            app = App(options=current_options(ctx))
+            return function(app, **parameters)
+
+        wrapped = global_options(from_environment=False)(run)
+        maker = (group or click).command(name, epilog=examples(*example_lines) if example_lines else None)
+        made: click.Command = maker(wrapped)
+        return made
+
+    return decorate
