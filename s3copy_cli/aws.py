@@ -250,7 +250,9 @@ def translate_errors(doing: str, *, region: str = "") -> Iterator[None]:
             doing, _sentence(error), "Check the network and run the command again.", code=type(error).__name__
         ) from error
     except botocore_errors.WaiterError as error:
-        raise AwsError(doing, _sentence(error), "Run the command again: it goes on where it stopped.", code="Timeout") from error
+        raise AwsError(
+            doing, _sentence(error), "Run the command again: it goes on where it stopped.", code="Timeout"
+        ) from error
     except botocore_errors.BotoCoreError as error:
         raise AwsError(doing, _sentence(error), "Run with --debug for details.", code=type(error).__name__) from error
 

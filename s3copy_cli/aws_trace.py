@@ -9,7 +9,9 @@ from typing import Any
 import boto3
 
 
-def trace_calls(session: boto3.Session, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+def trace_calls(
+    session: boto3.Session, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+) -> None:
     """Report every call that clients of this session make from now on.
 
     Args:

@@ -19,7 +19,11 @@ from s3copy_cli.output.safe import safe
 
 # name -> (module, attribute, one line for --help). A table, so that --help imports no command and no SDK.
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "setup": ("s3copy_cli.commands.setup", "setup", "Build the pipeline: buckets, role, queue, function, trigger."),
+    "setup": (
+        "s3copy_cli.commands.setup",
+        "setup",
+        "Build the pipeline: buckets, role, queue, function, trigger.",
+    ),
     "deploy": ("s3copy_cli.commands.deploy", "deploy", "Update the function's code and settings."),
     "upload": ("s3copy_cli.commands.upload", "upload", "Put files into the source bucket."),
     "verify": ("s3copy_cli.commands.verify", "verify", "Prove that the destination equals the source."),
@@ -114,7 +118,11 @@ class _Interrupted(S3CopyError):
     default_code = "Interrupted"
 
     def __init__(self) -> None:
-        super().__init__("working", "interrupted", "Nothing is lost: run the same command again, it goes on where it stopped.")
+        super().__init__(
+            "working",
+            "interrupted",
+            "Nothing is lost: run the same command again, it goes on where it stopped.",
+        )
 
 
 class _Boundary:

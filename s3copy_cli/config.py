@@ -155,7 +155,11 @@ def validate_pipeline_name(name: str) -> None:
     hint = "Use lower-case letters, digits and single hyphens, e.g. --name invoices."
     doing = f"naming the pipeline {name!r}"
     if not _PIPELINE_NAME.fullmatch(name):
-        raise UsageError(doing, "a pipeline's name starts and ends with a letter or digit and has only a-z, 0-9 and -", hint)
+        raise UsageError(
+            doing,
+            "a pipeline's name starts and ends with a letter or digit and has only a-z, 0-9 and -",
+            hint,
+        )
     if name.startswith(_RESERVED_PREFIXES):
         raise UsageError(doing, "S3 reserves names that begin so", hint)
     for word in ("source", "destination"):
@@ -171,5 +175,7 @@ def validate_region(region: str) -> None:
     """
     if not _REGION.fullmatch(region):
         raise UsageError(
-            "choosing the Region", f"{region!r} is not a Region's name", "Pass one such as --region us-east-1."
+            "choosing the Region",
+            f"{region!r} is not a Region's name",
+            "Pass one such as --region us-east-1.",
         )

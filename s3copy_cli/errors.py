@@ -77,7 +77,14 @@ class AwsError(S3CopyError):
     default_code = "AwsError"
 
     def __init__(
-        self, doing: str, happened: str, hint: str = "", *, code: str = "", operation: str = "", request_id: str = ""
+        self,
+        doing: str,
+        happened: str,
+        hint: str = "",
+        *,
+        code: str = "",
+        operation: str = "",
+        request_id: str = "",
     ) -> None:
         super().__init__(doing, happened, hint, code=code)
         self.operation = operation

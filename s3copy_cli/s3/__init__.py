@@ -1,0 +1,28 @@
+"""The S3 data plane: list, head, put, delete in bulk.
+
+Commands talk to `ObjectStore`; which client stands behind it is this package's own business.
+"""
+
+from s3copy_cli.s3.boto_store import BotoObjectStore
+from s3copy_cli.s3.store import ObjectStore
+from s3copy_cli.s3.types import (
+    Bucket,
+    DeleteFailure,
+    ListedObject,
+    MultipartUpload,
+    ObjectHead,
+    ObjectVersion,
+    PutOptions,
+)
+
+__all__ = [
+    "BotoObjectStore",
+    "Bucket",
+    "DeleteFailure",
+    "ListedObject",
+    "MultipartUpload",
+    "ObjectHead",
+    "ObjectStore",
+    "ObjectVersion",
+    "PutOptions",
+]
