@@ -1,0 +1,30 @@
+"""The entry that Lambda calls: `lambda_handler.handler.lambda_handler`."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from .function import Function, build_function
+from .settings import Settings, read_settings
+
+
+@lru_cache(maxsize=1)
+def _function_for(settings: Settings) -> Function:
+    """The SDK's clients take a good part of a cold start: made once, kept for the life of the process."""
+    return build_function(settings)
+
+
+def lambda_handler(event: object, context: object) -> dict[str, int]:
+    """Bring over every object that the event hints at.
+
+    Raises:
+        CopyFailed: some object failed; Lambda retries the event and then parks it.
+        SettingsError: an environment variable is missing or wrong.
+    """
+    return _function_for(read_settings(os.environ))(event, context)
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # Lambda gives its start-up phase more CPU than an invocation of a small function has.
+    _function_for(read_settings(os.environ))
