@@ -1,0 +1,1 @@
+"""Moving bytes: what goes into the source bucket, and what is taken out of buckets for good."""
