@@ -158,9 +158,7 @@ class Aws:
             read_timeout=60,
             **{**config, **self._overrides},
         )
-        return self.session.client(  # type: ignore[call-overload]
-            service, region_name=self.region, endpoint_url=self.endpoint_url, config=settings
-        )
+        return self.session.client(service, region_name=self.region, endpoint_url=self.endpoint_url, config=settings)
 
 
 def connect(options: ConnectionOptions, environ: Mapping[str, str]) -> Aws:
@@ -171,7 +169,7 @@ def connect(options: ConnectionOptions, environ: Mapping[str, str]) -> Aws:
         CredentialsError: the profile does not exist.
     """
     if options.local is not None:
-        return _connect_embedded(options)
+        return _connect_embedded(options.local, options.region)
     try:
         session = boto3.Session(profile_name=options.profile)
     except botocore_errors.ProfileNotFound as error:
@@ -195,11 +193,9 @@ def connect(options: ConnectionOptions, environ: Mapping[str, str]) -> Aws:
     return Aws(session=session, region=region, endpoint_url=endpoint_url)
 
 
-def _connect_embedded(options: ConnectionOptions) -> Aws:
-    local = options.local
-    assert local is not None
-    if options.region:
-        validate_region(options.region)
+def _connect_embedded(local: LocalAws, region: str | None) -> Aws:
+    if region:
+        validate_region(region)
     # The user's own profile must not leak in, not even as an error about a profile that does not exist.
     isolated = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
     session = boto3.Session(
@@ -210,7 +206,7 @@ def _connect_embedded(options: ConnectionOptions) -> Aws:
     # An HTTP proxy of the environment has no business on loopback.
     return Aws(
         session=session,
-        region=options.region or local.region,
+        region=region or local.region,
         endpoint_url=local.endpoint_url,
         is_embedded=True,
         _overrides={"proxies": {}},

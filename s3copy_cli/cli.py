@@ -35,11 +35,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 class LazyGroup(click.Group):
     """A group that imports a command only when it is run."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The commands in the order in which a pipeline lives."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import one command."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
         found: click.Command = getattr(importlib.import_module(module), attribute)
         return found
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list in --help, from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, short) for name, (_, _, short) in COMMANDS.items()])
@@ -102,7 +102,7 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> ExitCode:
         return boundary.fail(_from_click(error), error)
     except (KeyboardInterrupt, click.Abort) as error:
         click.echo("", err=True)
-        return boundary.fail(_Interrupted(), error)
+        return boundary.fail(_InterruptedError(), error)
     except S3CopyError as error:
         return boundary.fail(error, error)
     except BrokenPipeError:
@@ -113,7 +113,7 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> ExitCode:
         return boundary.fail(_unforeseen(error), error)
 
 
-class _Interrupted(S3CopyError):
+class _InterruptedError(S3CopyError):
     exit_code = ExitCode.INTERRUPTED
     default_code = "Interrupted"
 

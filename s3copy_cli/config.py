@@ -58,7 +58,7 @@ class Pipeline:
             room = len(self.name) - (len(longest) - BUCKET_NAME_MAX_LENGTH)
             raise UsageError(
                 f"naming the pipeline {self.name!r}",
-                f"its destination bucket's name would have {len(longest)} characters; S3 allows {BUCKET_NAME_MAX_LENGTH}",
+                f"its destination bucket's name has {len(longest)} characters, S3 allows {BUCKET_NAME_MAX_LENGTH}",
                 f"Choose a --name of at most {room} characters in {self.region}.",
             )
 

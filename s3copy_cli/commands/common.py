@@ -18,10 +18,10 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Keep a global option if it was really given; the one nearest to the end of the line wins."""
-    assert param.name is not None
-    source = ctx.get_parameter_source(param.name)
+    name = str(param.name)
+    source = ctx.get_parameter_source(name)
     if source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
-        ctx.meta.setdefault(_META, {})[param.name] = value
+        ctx.meta.setdefault(_META, {})[name] = value
 
 
 def global_options(*, from_environment: bool) -> Callable[[Decorated], Decorated]:

@@ -1,0 +1,38 @@
+"""What setup and deploy have in common."""
+
+from __future__ import annotations
+
+import time
+
+from s3copy_cli.commands.app import App
+from s3copy_cli.output.plan_text import step_line
+from s3copy_cli.provision.desired import DesiredState, desired_state
+from s3copy_cli.provision.execute import Executor
+from s3copy_cli.provision.package import build_package
+from s3copy_cli.provision.plan import Plan
+from s3copy_cli.provision.propagation import Patience
+
+
+def patience() -> Patience:
+    """Waiting by the real clock."""
+    return Patience(clock=time.monotonic, sleep=time.sleep)
+
+
+def desired_for(app: App) -> DesiredState:
+    """The pipeline as it ought to be where this run works."""
+    tls_not_applicable = ""
+    if not app.aws.s3_is_https:
+        place = "on the embedded AWS" if app.aws.is_embedded else f"at {app.aws.endpoint_url}"
+        tls_not_applicable = f"not applicable {place}: it speaks plain HTTP and the policy would lock everybody out"
+    return desired_state(app.pipeline, build_package(), tls_not_applicable=tls_not_applicable)
+
+
+def execute(app: App, desired: DesiredState, plan: Plan) -> None:
+    """Take the plan's steps, saying each."""
+    Executor(
+        aws=app.aws,
+        desired=desired,
+        patience=patience(),
+        on_step=lambda step: app.terminal.say(step_line(step)),
+        on_wait=lambda line: app.terminal.say(f"    {line}"),
+    ).execute(plan)

@@ -1,0 +1,150 @@
+"""`s3copy teardown`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from s3copy_cli.commands.app import App
+from s3copy_cli.commands.common import command
+from s3copy_cli.errors import ExitCode, UsageError
+from s3copy_cli.output.result import Problem, Result
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from s3copy_cli.provision.plan import Plan
+    from s3copy_cli.provision.removal import Removed
+    from s3copy_cli.s3 import Bucket
+
+
+@command(
+    "teardown",
+    "s3copy --local teardown --yes",
+    "s3copy teardown --dry-run           # what would go",
+    "s3copy teardown --keep-data         # everything but the two buckets",
+)
+@click.option("--yes", is_flag=True, help="Do not ask for the pipeline's name.")
+@click.option("--keep-data", is_flag=True, help="Leave the buckets and the objects in them.")
+@click.option("--dry-run", is_flag=True, help="Show what would go and change nothing.")
+def teardown(app: App, yes: bool, keep_data: bool, dry_run: bool) -> Result:
+    """Remove everything that setup built, with all objects in both buckets.
+
+    Takes away the trigger first, so that nothing starts any more, then the function, the buckets, and the
+    rest. What does not carry the pipeline's tag is left alone and named.
+    """
+    app.announce("teardown" + (" (dry run)" if dry_run else ""))
+    from s3copy_cli.output.plan_text import plan_data
+    from s3copy_cli.provision.plan import plan_teardown
+    from s3copy_cli.provision.remote import read_remote_state
+
+    plan = plan_teardown(read_remote_state(app.aws, app.pipeline), keep_data=keep_data)
+    outcomes: list[Removed] = []
+    if plan.pending and not dry_run:
+        if not yes:
+            _confirm(app, plan)
+        outcomes = _execute(app, plan)
+    failures = [outcome for outcome in outcomes if outcome.error is not None]
+    remaining = _remaining(plan, outcomes)
+    data = {
+        "pipeline": app.pipeline.name,
+        "dry_run": dry_run,
+        "steps": plan_data(plan),
+        "removed": [
+            {"resource": outcome.step.kind.value, "name": outcome.step.name}
+            for outcome in outcomes
+            if outcome.error is None
+        ],
+        "remaining": [{"resource": kind, "name": name, "reason": why} for kind, name, why in remaining],
+    }
+    return Result(
+        data=data,
+        text=lambda console: _text(
+            console, app, plan, remaining, dry_run=dry_run, removed=len(outcomes) - len(failures)
+        ),
+        exit_code=ExitCode.FAILED if failures else ExitCode.OK,
+        problems=[Problem.from_error(outcome.error) for outcome in failures if outcome.error],
+    )
+
+
+def _confirm(app: App, plan: Plan) -> None:
+    """Show what will go, and have the pipeline's name typed."""
+    from s3copy_cli.output.plan_text import step_line
+
+    name = app.pipeline.name
+    if app.options.json or not sys.stdin.isatty():
+        raise UsageError(
+            f"removing pipeline {name}",
+            "nobody is there to confirm it",
+            f"Add --yes: {app.command('teardown --yes')}",
+        )
+    click.echo("This will be removed, with all that is in it:", err=True)
+    for step in plan.steps:
+        click.echo(step_line(step), err=True)
+    answer = click.prompt(f"Type the pipeline's name ({name}) to go on", default="", show_default=False, err=True)
+    if answer.strip() != name:
+        raise UsageError(f"removing pipeline {name}", "the name was not typed", "Nothing was removed.")
+
+
+def _execute(app: App, plan: Plan) -> list[Removed]:
+    from s3copy_cli.commands.provisioning import patience
+    from s3copy_cli.output.plan_text import step_line
+    from s3copy_cli.provision.removal import Remover
+    from s3copy_cli.s3 import BotoObjectStore
+    from s3copy_cli.transfer.empty_bucket import empty_bucket
+
+    store = BotoObjectStore(app.aws.s3)
+
+    def empty(bucket: Bucket) -> list[str]:
+        with app.terminal.bar(f"emptying {bucket.name}", None) as bar:
+            report = empty_bucket(store, bucket, bar.advance)
+        return [f"{failure.key!r}: {failure.code} {failure.message}" for failure in report.failures]
+
+    def on_removed(outcome: Removed) -> None:
+        if outcome.error is None:
+            app.terminal.say(step_line(outcome.step))
+        else:
+            app.terminal.say(f"  ! {outcome.step.kind.value} {outcome.step.name}: {outcome.error.happened}")
+
+    remover = Remover(
+        aws=app.aws, pipeline=app.pipeline, patience=patience(), empty_bucket=empty, on_removed=on_removed
+    )
+    return remover.execute(plan)
+
+
+def _remaining(plan: Plan, outcomes: list[Removed]) -> list[tuple[str, str, str]]:
+    from s3copy_cli.provision.plan import Action
+
+    left = [(step.kind.value, step.name, step.reason) for step in plan.steps if step.action is Action.LEAVE]
+    failed = [
+        (outcome.step.kind.value, outcome.step.name, outcome.error.happened)
+        for outcome in outcomes
+        if outcome.error is not None
+    ]
+    return [*left, *failed]
+
+
+def _text(
+    console: Console, app: App, plan: Plan, remaining: list[tuple[str, str, str]], *, dry_run: bool, removed: int
+) -> None:
+    from s3copy_cli.output.plan_text import counts_line, print_plan
+    from s3copy_cli.output.safe import safe
+
+    name = app.pipeline.name
+    if not plan.steps:
+        console.print(f"There is nothing of pipeline {name} in {app.pipeline.region}: nothing to remove.")
+        return
+    if dry_run:
+        print_plan(console, plan)
+        console.print(f"\nPlan: {counts_line(plan.counts())}. Nothing was removed.")
+        return
+    if removed:
+        console.print(f"Removed {removed} resources of pipeline {name}.")
+    if not remaining:
+        console.print("Nothing of it is left.")
+        return
+    console.print("Still there:")
+    for kind, resource, why in remaining:
+        console.print(f"  ! {kind} {safe(resource)}: {safe(why)}", soft_wrap=True)

@@ -1,0 +1,85 @@
+"""Plans and their steps, for people and for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from s3copy_cli.output.safe import safe, shorten
+from s3copy_cli.provision.plan import Action, Plan, Step
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_SIGNS = {
+    Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"),
+    Action.KEEP: ("=", "dim"),
+    Action.NOT_APPLICABLE: ("·", "dim"),
+    Action.DELETE: ("-", "red"),
+    Action.LEAVE: ("!", "yellow"),
+}
+_LONGEST_VALUE = 60
+
+
+def step_line(step: Step) -> str:
+    """One line about a step, without colour."""
+    sign, _ = _SIGNS[step.action]
+    reason = f" ({step.reason})" if step.reason and step.action is not Action.CREATE else ""
+    return f"  {sign} {step.kind.value} {step.name}{reason}"
+
+
+def print_plan(console: Console, plan: Plan) -> None:
+    """One line for each step, with old and new values under an update and the reason under what is left out."""
+    from rich.text import Text
+
+    for step in plan.steps:
+        sign, style = _SIGNS[step.action]
+        line = Text.assemble((f"{sign} {step.action.value:<6}", style), f"  {step.kind.value:<25}  {safe(step.name)}")
+        console.print(line, soft_wrap=True)
+        if step.action in {Action.NOT_APPLICABLE, Action.LEAVE}:
+            console.print(Text(f"{'':<10}{safe(step.reason)}", "dim"), soft_wrap=True)
+        for change in step.changes:
+            console.print(Text(f"{'':<10}{_change_line(change)}"), soft_wrap=True)
+
+
+def plan_data(plan: Plan) -> list[dict[str, Any]]:
+    """The steps for the JSON envelope."""
+    return [step_data(step) for step in plan.steps]
+
+
+def step_data(step: Step) -> dict[str, Any]:
+    """One step for the JSON envelope."""
+    return {
+        "resource": step.kind.value,
+        "name": step.name,
+        "action": step.action.value,
+        "reason": step.reason,
+        "changes": [{"attribute": c.attribute, "old": c.old, "new": c.new} for c in step.changes],
+    }
+
+
+def counts_line(counts: dict[str, int]) -> str:
+    """E.g. "9 to create, 2 to keep"."""
+    words = {
+        Action.CREATE.value: "to create",
+        Action.UPDATE.value: "to update",
+        Action.KEEP.value: "to keep",
+        Action.DELETE.value: "to delete",
+        Action.LEAVE.value: "left alone",
+        Action.NOT_APPLICABLE.value: "not applicable",
+    }
+    return ", ".join(f"{counts[action]} {text}" for action, text in words.items() if counts.get(action))
+
+
+def names_of(steps: Iterable[Step]) -> str:
+    """The steps' resources in a row."""
+    return ", ".join(f"{step.kind.value} {safe(step.name)}" for step in steps)
+
+
+def _change_line(change: Any) -> str:
+    return f"{change.attribute}: {_value(change.old)} -> {_value(change.new)}"
+
+
+def _value(value: Any) -> str:
+    return shorten(safe(str(value)), _LONGEST_VALUE) if value is not None else "(unset)"

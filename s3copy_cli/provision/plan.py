@@ -1,0 +1,212 @@
+"""Deciding: desired state against remote state gives steps. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
+from s3copy_cli.errors import NotSetUpError, OwnershipError
+from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.desired import DesiredState
+from s3copy_cli.provision.resources import DesiredResource, Kind, RemoteResource, RemoteState
+
+
+class Action(str, Enum):
+    """What a step does."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    KEEP = "keep"
+    NOT_APPLICABLE = "n/a"
+    DELETE = "delete"
+    LEAVE = "leave"
+
+
+CHANGING = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One attribute that is to become another."""
+
+    attribute: str
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """One resource and what is to happen to it.
+
+    Attributes:
+        kind: what it is.
+        name: its name in AWS.
+        action: what to do.
+        reason: why, in words.
+        changes: for an update, the attributes that differ.
+    """
+
+    kind: Kind
+    name: str
+    action: Action
+    reason: str = ""
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in the order in which they are to be taken."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def pending(self) -> tuple[Step, ...]:
+        """The steps that change something."""
+        return tuple(step for step in self.steps if step.action in CHANGING)
+
+    def counts(self) -> dict[str, int]:
+        """How many steps there are of each action that occurs."""
+        counted: dict[str, int] = {}
+        for step in self.steps:
+            counted[step.action.value] = counted.get(step.action.value, 0) + 1
+        return counted
+
+
+# The resources that deploy looks after.
+DEPLOY_KINDS = (Kind.FUNCTION,)
+# What the function needs before it can be updated.
+_DEPLOY_NEEDS = (Kind.ROLE, Kind.FUNCTION)
+
+# Teardown: first nothing may start any more, then the data, then what is left.
+TEARDOWN_ORDER = (
+    Kind.TRIGGER,
+    Kind.PERMISSION,
+    Kind.FUNCTION,
+    Kind.SOURCE_BUCKET,
+    Kind.DESTINATION_BUCKET,
+    Kind.DEAD_LETTER_QUEUE,
+    Kind.ROLE_POLICY,
+    Kind.ROLE,
+    Kind.LOG_GROUP,
+)
+_DATA_KINDS = (Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET)
+
+_TAG_COMMANDS = {
+    Kind.SOURCE_BUCKET: "aws s3api put-bucket-tagging --bucket {name} --tagging 'TagSet=[{{Key={key},Value={value}}}]'",
+    Kind.DESTINATION_BUCKET: (
+        "aws s3api put-bucket-tagging --bucket {name} --tagging 'TagSet=[{{Key={key},Value={value}}}]'"
+    ),
+    Kind.LOG_GROUP: "aws logs tag-resource --resource-arn {log_group_arn} --tags {key}={value}",
+    Kind.DEAD_LETTER_QUEUE: "aws sqs tag-queue --queue-url $(aws sqs get-queue-url --queue-name {name} "
+    "--query QueueUrl --output text) --tags {key}={value}",
+    Kind.ROLE: "aws iam tag-role --role-name {name} --tags Key={key},Value={value}",
+    Kind.FUNCTION: "aws lambda tag-resource --resource {function_arn} --tags {key}={value}",
+}
+
+
+def plan_setup(desired: DesiredState, remote: RemoteState) -> Plan:
+    """What has to happen for the whole pipeline to be as desired.
+
+    Raises:
+        OwnershipError: a resource of that name exists and is not ours; nothing has been changed.
+    """
+    refuse_foreign(desired.pipeline, remote.values())
+    return Plan(tuple(_step(resource, remote[kind]) for kind, resource in desired.resources.items()))
+
+
+def plan_deploy(desired: DesiredState, remote: RemoteState, setup_command: str) -> Plan:
+    """What has to happen for the function's code and settings to be as desired.
+
+    Raises:
+        NotSetUpError: there is no pipeline to deploy to.
+        OwnershipError: the function or role is not ours.
+    """
+    pipeline = desired.pipeline
+    needed = [remote[kind] for kind in _DEPLOY_NEEDS]
+    refuse_foreign(pipeline, needed)
+    for resource in needed:
+        if not resource.exists:
+            raise NotSetUpError(
+                f"deploying pipeline {pipeline.name} in {pipeline.region}",
+                f"there is no {resource.kind.value} {resource.name}",
+                f"Build the pipeline with: {setup_command}",
+            )
+    return Plan(tuple(_step(desired.resources[kind], remote[kind]) for kind in DEPLOY_KINDS))
+
+
+def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
+    """What has to happen for nothing of the pipeline to be left.
+
+    Args:
+        remote: what is there.
+        keep_data: leave the buckets and what is in them.
+    """
+    steps = []
+    for kind in TEARDOWN_ORDER:
+        resource = remote[kind]
+        if not resource.exists:
+            continue
+        if not resource.is_ours:
+            steps.append(Step(kind, resource.name, Action.LEAVE, resource.problem or "not ours"))
+        elif keep_data and kind in _DATA_KINDS:
+            steps.append(Step(kind, resource.name, Action.LEAVE, "kept by --keep-data"))
+        else:
+            steps.append(Step(kind, resource.name, Action.DELETE))
+    return Plan(tuple(steps))
+
+
+def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource]) -> None:
+    """Stop before anything is changed if something stands in the way that is not ours.
+
+    Raises:
+        OwnershipError: naming it, and how to go on.
+    """
+    for resource in found:
+        if resource.exists and not resource.is_ours:
+            raise OwnershipError(
+                f"planning pipeline {pipeline.name}",
+                f"the {resource.kind.value} {resource.name} exists, and {resource.problem}",
+                _foreign_hint(pipeline, resource),
+            )
+
+
+def _foreign_hint(pipeline: Pipeline, resource: RemoteResource) -> str:
+    template = _TAG_COMMANDS.get(resource.kind)
+    other = "Choose another pipeline name: --name NAME."
+    if template is None or "tag" not in resource.problem:
+        return other
+    command = template.format(
+        name=resource.name,
+        key=OWNERSHIP_TAG,
+        value=pipeline.name,
+        function_arn=pipeline.function_arn,
+        log_group_arn=pipeline.log_group_arn,
+    )
+    return f"{other} If it is yours and only lost its tag, give it back: {command}"
+
+
+def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
+    if desired.not_applicable:
+        return Step(desired.kind, desired.name, Action.NOT_APPLICABLE, desired.not_applicable)
+    if not remote.exists:
+        return Step(desired.kind, desired.name, Action.CREATE, "missing")
+    changes = tuple(
+        Change(attribute, remote.attributes.get(attribute), value)
+        for attribute, value in desired.attributes.items()
+        if not _is_satisfied(attribute, remote.attributes, value)
+    )
+    if changes:
+        differing = ", ".join(change.attribute for change in changes)
+        return Step(desired.kind, desired.name, Action.UPDATE, f"{differing} differs", changes)
+    return Step(desired.kind, desired.name, Action.KEEP)
+
+
+def _is_satisfied(attribute: str, remote: Mapping[str, Any], wanted: Any) -> bool:
+    actual = remote.get(attribute)
+    if attribute == names.DEFAULT_ENCRYPTION:
+        # A bucket whose owner chose a KMS key is not to be made weaker.
+        return actual == wanted or str(actual).startswith("aws:kms")
+    return bool(actual == wanted)

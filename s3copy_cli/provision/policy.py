@@ -1,0 +1,102 @@
+"""IAM and bucket policy documents. docs/permissions.md says why each line is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from s3copy_cli.config import Pipeline
+
+Document = dict[str, Any]
+TLS_STATEMENT_ID = "s3copyTlsOnly"
+
+SOURCE_OBJECT_ACTIONS = ("s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectAnnotation")
+DESTINATION_OBJECT_ACTIONS = (
+    "s3:GetObject",
+    "s3:GetObjectTagging",
+    "s3:PutObject",
+    "s3:PutObjectTagging",
+    "s3:PutObjectAnnotation",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+)
+
+
+def trust_policy() -> Document:
+    """Who may take on the role: the Lambda service."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+
+
+def role_policy(pipeline: Pipeline, source_bucket: str, destination_bucket: str) -> Document:
+    """What the function may do, and on nothing but this pipeline's resources."""
+    source_arn = pipeline.bucket_arn(source_bucket)
+    destination_arn = pipeline.bucket_arn(destination_bucket)
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            _allow("ReadSource", SOURCE_OBJECT_ACTIONS, f"{source_arn}/*"),
+            _allow("WriteDestination", DESTINATION_OBJECT_ACTIONS, f"{destination_arn}/*"),
+            _allow("ListBuckets", ("s3:ListBucket",), [source_arn, destination_arn]),
+            _allow("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), f"{pipeline.log_group_arn}:*"),
+            _allow("ParkFailedEvents", ("sqs:SendMessage",), pipeline.queue_arn),
+        ],
+    }
+
+
+def tls_statement(bucket_arn: str) -> Document:
+    """Refuse every request to the bucket that does not come over TLS."""
+    return {
+        "Sid": TLS_STATEMENT_ID,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def find_statement(document: Mapping[str, Any] | None, statement_id: str) -> Document | None:
+    """The statement with this Sid, or None."""
+    for statement in _as_list((document or {}).get("Statement", [])):
+        if statement.get("Sid") == statement_id:
+            return dict(statement)
+    return None
+
+
+def with_statement(document: Mapping[str, Any] | None, statement: Document) -> Document:
+    """The document with this statement added, or put in the place of the one with the same Sid."""
+    base = dict(document) if document else {"Version": "2012-10-17", "Statement": []}
+    others = [one for one in _as_list(base.get("Statement", [])) if one.get("Sid") != statement["Sid"]]
+    return {**base, "Statement": [*others, statement]}
+
+
+def canonical(document: Any) -> str:
+    """A text that is equal for documents that mean the same: one string is a list of one, order does not count."""
+    return json.dumps(_normalise(document), sort_keys=True)
+
+
+def _normalise(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: sorted((_normalise(one) for one in _as_list(item)), key=repr)
+            if key in {"Action", "Resource", "Statement", "NotAction", "NotResource"}
+            else _normalise(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return _normalise(value[0]) if len(value) == 1 else sorted((_normalise(one) for one in value), key=repr)
+    return value
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _allow(statement_id: str, actions: tuple[str, ...], resource: str | list[str]) -> Document:
+    return {"Sid": statement_id, "Effect": "Allow", "Action": list(actions), "Resource": resource}

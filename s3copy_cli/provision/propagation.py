@@ -1,0 +1,118 @@
+"""What AWS answers while something it has already accepted is not in force everywhere yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import error_code
+
+Answer = TypeVar("Answer")
+Predicate = Callable[[ClientError], bool]
+
+
+def is_role_not_assumable_yet(error: ClientError) -> bool:
+    """A role made seconds ago that Lambda does not see yet (Lambda: InvalidParameterValueException)."""
+    return error_code(error) == "InvalidParameterValueException" and "cannot be assumed" in _message(error)
+
+
+def is_role_not_permitted_yet(error: ClientError) -> bool:
+    """A role whose policy Lambda does not see yet, e.g. to send to the on-failure destination."""
+    return error_code(error) == "InvalidParameterValueException" and "does not have permission" in _message(error)
+
+
+def is_update_in_progress(error: ClientError) -> bool:
+    """A function that is still being created or updated (Lambda: ResourceConflictException)."""
+    message = _message(error)
+    return error_code(error) == "ResourceConflictException" and ("in progress" in message or "pending" in message)
+
+
+def is_destination_not_valid_yet(error: ClientError) -> bool:
+    """An invoke permission that S3 does not see yet (S3: InvalidArgument)."""
+    return error_code(error) == "InvalidArgument" and "unable to validate the following destination" in _message(error)
+
+
+def is_bucket_busy(error: ClientError) -> bool:
+    """A bucket of which another operation, or its own deletion, has not ended (S3: OperationAborted)."""
+    return error_code(error) == "OperationAborted"
+
+
+def is_bucket_not_visible_yet(error: ClientError) -> bool:
+    """A bucket made a moment ago that this endpoint does not see yet."""
+    return error_code(error) in {"NoSuchBucket", "404"}
+
+
+def is_role_not_visible_yet(error: ClientError) -> bool:
+    """A role made a moment ago that this endpoint does not see yet."""
+    return error_code(error) == "NoSuchEntity"
+
+
+def is_queue_name_resting(error: ClientError) -> bool:
+    """A queue of that name was deleted less than 60 seconds ago (SQS: QueueDeletedRecently)."""
+    return error_code(error) in {"AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"}
+
+
+def any_of(*predicates: Predicate) -> Predicate:
+    """True where one of them is."""
+    return lambda error: any(predicate(error) for predicate in predicates)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Bounded waiting.
+
+    Attributes:
+        clock: seconds, monotonic.
+        sleep: waits so many seconds.
+        timeout_seconds: after this the last answer stands.
+    """
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    timeout_seconds: float = 90.0
+
+    def retry(
+        self, call: Callable[[], Answer], is_temporary: Predicate, on_wait: Callable[[str], None] | None = None
+    ) -> Answer:
+        """Call until it answers, or says something that is not temporary, or patience ends.
+
+        Args:
+            call: the request.
+            is_temporary: whether an answer will change by itself.
+            on_wait: told once, with AWS's message, when waiting begins.
+
+        Raises:
+            ClientError: the last answer.
+        """
+        deadline = self.clock() + self.timeout_seconds
+        pause = 0.25
+        waited = False
+        while True:
+            try:
+                return call()
+            except ClientError as error:
+                if not is_temporary(error) or self.clock() + pause > deadline:
+                    raise
+                if on_wait is not None and not waited:
+                    on_wait(str(error.response.get("Error", {}).get("Message", "")))
+                waited = True
+            self.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    def until(self, is_done: Callable[[], bool]) -> bool:
+        """Ask until it is so; False when patience ended first."""
+        deadline = self.clock() + self.timeout_seconds
+        pause = 0.1
+        while not is_done():
+            if self.clock() + pause > deadline:
+                return False
+            self.sleep(pause)
+            pause = min(pause * 2, 2.0)
+        return True
+
+
+def _message(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message", "")).lower()

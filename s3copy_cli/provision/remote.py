@@ -1,0 +1,348 @@
+"""Reading the world: every resource of a pipeline as it is, in the words of `resources`. Makes no write call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
+from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
+from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.policy import canonical, find_statement, tls_statement
+from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
+
+Answer = TypeVar("Answer")
+LIFECYCLE_RULE_ID = "s3copy-abort-incomplete-uploads"
+QUEUE_MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+FUNCTION_MISSING = frozenset({"ResourceNotFoundException"})
+ROLE_MISSING = frozenset({"NoSuchEntity"})
+BUCKET_MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
+_BUCKET_KINDS = {
+    Kind.SOURCE_BUCKET: Kind.SOURCE_BUCKET_POLICY,
+    Kind.DESTINATION_BUCKET: Kind.DESTINATION_BUCKET_POLICY,
+}
+
+
+def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
+    """Read every resource, side by side.
+
+    Raises:
+        AwsError: a read was refused or failed.
+    """
+    # Clients are made here, not in the threads: making them is not thread-safe.
+    _ = (aws.s3, aws.iam, aws.lambda_, aws.logs, aws.sqs)
+    readers: list[Callable[[], list[RemoteResource]]] = [
+        lambda: read_bucket(aws, pipeline, Kind.SOURCE_BUCKET, pipeline.source_bucket),
+        lambda: read_bucket(aws, pipeline, Kind.DESTINATION_BUCKET, pipeline.destination_bucket),
+        lambda: [_read_trigger(aws, pipeline)],
+        lambda: [_read_log_group(aws, pipeline)],
+        lambda: [_read_queue(aws, pipeline)],
+        lambda: _read_role(aws, pipeline),
+        lambda: _read_function(aws, pipeline),
+        lambda: [_read_async_invocation(aws, pipeline)],
+        lambda: [_read_permission(aws, pipeline)],
+    ]
+    doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
+    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers)) as pool:
+        found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
+    return {resource.kind: resource for resource in found}
+
+
+def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:
+    """A bucket and its policy."""
+    policy_kind = _BUCKET_KINDS[kind]
+    missing = [RemoteResource(kind, name), RemoteResource(policy_kind, name)]
+    call = {"Bucket": name, "ExpectedBucketOwner": pipeline.account_id}
+    try:
+        if _answer(lambda: aws.s3.head_bucket(**call), BUCKET_MISSING) is None:
+            return missing
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        problem = "another account owns it, or your credentials may not look at it (s3:ListBucket)"
+        return [RemoteResource(k, name, exists=True, problem=problem) for k in (kind, policy_kind)]
+    tagging = _answer(lambda: aws.s3.get_bucket_tagging(**call), frozenset({"NoSuchTagSet", *BUCKET_MISSING}))
+    problem = _tag_problem(pipeline, {tag["Key"]: tag["Value"] for tag in (tagging or {}).get("TagSet", [])})
+    if problem:
+        return [RemoteResource(k, name, exists=True, problem=problem) for k in (kind, policy_kind)]
+    block = _answer(lambda: aws.s3.get_public_access_block(**call), frozenset({"NoSuchPublicAccessBlockConfiguration"}))
+    ownership = _answer(
+        lambda: aws.s3.get_bucket_ownership_controls(**call), frozenset({"OwnershipControlsNotFoundError"})
+    )
+    encryption = _answer(
+        lambda: aws.s3.get_bucket_encryption(**call),
+        frozenset({"ServerSideEncryptionConfigurationNotFoundError"}),
+    )
+    attributes = {
+        names.PUBLIC_ACCESS: _public_access(block),
+        names.OBJECT_OWNERSHIP: _first_rule(ownership, "OwnershipControls").get("ObjectOwnership"),
+        names.DEFAULT_ENCRYPTION: _first_rule(encryption, "ServerSideEncryptionConfiguration")
+        .get("ApplyServerSideEncryptionByDefault", {})
+        .get("SSEAlgorithm"),
+        names.ABORT_UPLOADS: _abort_days(lifecycle_rules(aws, pipeline, name)),
+    }
+    statement = find_statement(bucket_policy(aws, pipeline, name), tls_statement("")["Sid"])
+    policy = RemoteResource(
+        policy_kind,
+        name,
+        exists=statement is not None,
+        is_ours=True,
+        attributes={names.TLS_ONLY: canonical(statement)},
+    )
+    return [RemoteResource(kind, name, exists=True, is_ours=True, attributes=attributes), policy]
+
+
+def lifecycle_rules(aws: Aws, pipeline: Pipeline, bucket: str) -> list[dict[str, Any]]:
+    """All lifecycle rules of a bucket, ours and others."""
+    answer = _answer(
+        lambda: aws.s3.get_bucket_lifecycle_configuration(Bucket=bucket, ExpectedBucketOwner=pipeline.account_id),
+        frozenset({"NoSuchLifecycleConfiguration"}),
+    )
+    return [dict(rule) for rule in (answer or {}).get("Rules", [])]
+
+
+def bucket_policy(aws: Aws, pipeline: Pipeline, bucket: str) -> dict[str, Any] | None:
+    """A bucket's policy document, or None."""
+    answer = _answer(
+        lambda: aws.s3.get_bucket_policy(Bucket=bucket, ExpectedBucketOwner=pipeline.account_id),
+        frozenset({"NoSuchBucketPolicy"}),
+    )
+    return json.loads(answer["Policy"]) if answer else None
+
+
+def notification_configuration(aws: Aws, pipeline: Pipeline) -> dict[str, Any]:
+    """The source bucket's whole notification configuration, ours and others' entries; {} without the bucket."""
+    answer = _answer(
+        lambda: aws.s3.get_bucket_notification_configuration(
+            Bucket=pipeline.source_bucket, ExpectedBucketOwner=pipeline.account_id
+        ),
+        BUCKET_MISSING,
+    )
+    return {key: value for key, value in (answer or {}).items() if key != "ResponseMetadata"}
+
+
+def _read_trigger(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    name = pipeline.notification_id
+    try:
+        configuration = notification_configuration(aws, pipeline)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        # A bucket that is not ours to look at; reading the bucket itself says so.
+        return RemoteResource(Kind.TRIGGER, name)
+    for entry in configuration.get("LambdaFunctionConfigurations", []):
+        if entry.get("Id") == name:
+            arn = entry["LambdaFunctionArn"]
+            ours = arn == pipeline.function_arn
+            return RemoteResource(
+                Kind.TRIGGER,
+                name,
+                exists=True,
+                is_ours=ours,
+                attributes={
+                    names.EVENTS: sorted(entry["Events"]),
+                    names.FUNCTION_ARN: arn,
+                    **({"filter": entry["Filter"]} if entry.get("Filter") else {}),
+                },
+                problem="" if ours else f"it invokes another function, {arn}",
+            )
+    return RemoteResource(Kind.TRIGGER, name)
+
+
+def _read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    for page in aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=pipeline.log_group):
+        for group in page["logGroups"]:
+            if group["logGroupName"] == pipeline.log_group:
+                tags = aws.logs.list_tags_for_resource(resourceArn=pipeline.log_group_arn).get("tags", {})
+                problem = _tag_problem(pipeline, tags)
+                return RemoteResource(
+                    Kind.LOG_GROUP,
+                    pipeline.log_group,
+                    exists=True,
+                    is_ours=not problem,
+                    attributes={names.RETENTION_DAYS: group.get("retentionInDays")},
+                    problem=problem,
+                )
+    return RemoteResource(Kind.LOG_GROUP, pipeline.log_group)
+
+
+def _read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    missing = RemoteResource(Kind.DEAD_LETTER_QUEUE, pipeline.queue_name)
+    found = _answer(lambda: aws.sqs.get_queue_url(QueueName=pipeline.queue_name), QUEUE_MISSING)
+    if found is None:
+        return missing
+    url = found["QueueUrl"]
+    tags = _answer(lambda: aws.sqs.list_queue_tags(QueueUrl=url), QUEUE_MISSING)
+    attributes = _answer(lambda: aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]), QUEUE_MISSING)
+    if tags is None or attributes is None:
+        return missing
+    values = attributes.get("Attributes", {})
+    problem = _tag_problem(pipeline, tags.get("Tags", {}))
+    return RemoteResource(
+        Kind.DEAD_LETTER_QUEUE,
+        pipeline.queue_name,
+        exists=True,
+        is_ours=not problem,
+        attributes={
+            names.RETENTION_SECONDS: int(values.get("MessageRetentionPeriod", "0")),
+            names.QUEUE_ENCRYPTION: values.get("SqsManagedSseEnabled") == "true" or bool(values.get("KmsMasterKeyId")),
+        },
+        problem=problem,
+    )
+
+
+def _read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+    answer = _answer(lambda: aws.iam.get_role(RoleName=pipeline.role_name), ROLE_MISSING)
+    if answer is None:
+        return [
+            RemoteResource(Kind.ROLE, pipeline.role_name),
+            RemoteResource(Kind.ROLE_POLICY, pipeline.policy_name),
+        ]
+    role = answer["Role"]
+    problem = _tag_problem(pipeline, {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])})
+    found = RemoteResource(
+        Kind.ROLE,
+        pipeline.role_name,
+        exists=True,
+        is_ours=not problem,
+        attributes={names.TRUST: canonical(_document(role.get("AssumeRolePolicyDocument")))},
+        problem=problem,
+    )
+    policy = _answer(
+        lambda: aws.iam.get_role_policy(RoleName=pipeline.role_name, PolicyName=pipeline.policy_name), ROLE_MISSING
+    )
+    return [
+        found,
+        RemoteResource(
+            Kind.ROLE_POLICY,
+            pipeline.policy_name,
+            exists=policy is not None,
+            is_ours=not problem,
+            attributes={names.DOCUMENT: canonical(_document(policy["PolicyDocument"]))} if policy else {},
+            problem=problem,
+        ),
+    ]
+
+
+def _read_function(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+    answer = _answer(lambda: aws.lambda_.get_function(FunctionName=pipeline.function_name), FUNCTION_MISSING)
+    if answer is None:
+        return [RemoteResource(Kind.FUNCTION, pipeline.function_name)]
+    configuration = answer["Configuration"]
+    logging = configuration.get("LoggingConfig", {})
+    problem = _tag_problem(pipeline, answer.get("Tags", {}))
+    return [
+        RemoteResource(
+            Kind.FUNCTION,
+            pipeline.function_name,
+            exists=True,
+            is_ours=not problem,
+            attributes={
+                names.CODE: configuration.get("CodeSha256"),
+                names.RUNTIME: configuration.get("Runtime"),
+                names.HANDLER: configuration.get("Handler"),
+                names.ROLE: configuration.get("Role"),
+                names.TIMEOUT: configuration.get("Timeout"),
+                names.MEMORY: configuration.get("MemorySize"),
+                names.ARCHITECTURE: next(iter(configuration.get("Architectures", ["x86_64"])), None),
+                names.ENVIRONMENT: dict(configuration.get("Environment", {}).get("Variables", {})),
+                # Lambda's own defaults, where it does not echo them.
+                names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
+                names.LOG_FORMAT: logging.get("LogFormat", "Text"),
+            },
+            problem=problem,
+        )
+    ]
+
+
+def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    answer = _answer(
+        lambda: aws.lambda_.get_function_event_invoke_config(FunctionName=pipeline.function_name), FUNCTION_MISSING
+    )
+    if answer is None:
+        return RemoteResource(Kind.ASYNC_INVOCATION, pipeline.function_name)
+    return RemoteResource(
+        Kind.ASYNC_INVOCATION,
+        pipeline.function_name,
+        exists=True,
+        is_ours=True,
+        attributes={
+            names.MAX_RETRIES: answer.get("MaximumRetryAttempts"),
+            names.MAX_EVENT_AGE: answer.get("MaximumEventAgeInSeconds"),
+            names.ON_FAILURE: answer.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+        },
+    )
+
+
+def _read_permission(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    answer = _answer(lambda: aws.lambda_.get_policy(FunctionName=pipeline.function_name), FUNCTION_MISSING)
+    document = json.loads(answer["Policy"]) if answer else None
+    statement = find_statement(document, pipeline.permission_id)
+    if statement is None:
+        return RemoteResource(Kind.PERMISSION, pipeline.permission_id)
+    conditions = {
+        key.lower(): value for operator in statement.get("Condition", {}).values() for key, value in operator.items()
+    }
+    principal = statement.get("Principal", {})
+    return RemoteResource(
+        Kind.PERMISSION,
+        pipeline.permission_id,
+        exists=True,
+        is_ours=True,
+        attributes={
+            names.STATEMENT: {
+                "principal": principal.get("Service") if isinstance(principal, dict) else principal,
+                "action": statement.get("Action"),
+                "source arn": conditions.get("aws:sourcearn"),
+                "source account": conditions.get("aws:sourceaccount"),
+            }
+        },
+    )
+
+
+def _answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
+    """What the call answers, or None if it says that there is no such thing."""
+    try:
+        return call()
+    except ClientError as error:
+        if error_code(error) in missing:
+            return None
+        raise
+
+
+def _tag_problem(pipeline: Pipeline, tags: Mapping[str, str]) -> str:
+    owner = tags.get(OWNERSHIP_TAG)
+    if owner == pipeline.name:
+        return ""
+    if owner is None:
+        return f"it has no tag {OWNERSHIP_TAG}={pipeline.name}"
+    return f"its tag says {OWNERSHIP_TAG}={owner}"
+
+
+def _public_access(answer: Any) -> str:
+    flags = (answer or {}).get("PublicAccessBlockConfiguration", {})
+    wanted = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    return "blocked" if all(flags.get(flag) for flag in wanted) else "not blocked"
+
+
+def _first_rule(answer: Any, key: str) -> dict[str, Any]:
+    rules = (answer or {}).get(key, {}).get("Rules", [])
+    return dict(rules[0]) if rules else {}
+
+
+def _abort_days(rules: list[dict[str, Any]]) -> int | None:
+    for rule in rules:
+        if rule.get("ID") == LIFECYCLE_RULE_ID and rule.get("Status") == "Enabled":
+            days: int | None = rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation")
+            return days
+    return None
+
+
+def _document(value: Any) -> Any:
+    # boto3 decodes policy documents into objects; other SDK layers hand over the URL-encoded text.
+    return json.loads(unquote(value)) if isinstance(value, str) else value

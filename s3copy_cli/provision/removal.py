@@ -1,0 +1,202 @@
+"""Acting, the other way round: taking a pipeline down. Missing means done; one failure does not stop the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import Aws, error_code, translate_errors
+from s3copy_cli.config import Pipeline
+from s3copy_cli.errors import AwsError, CredentialsError, S3CopyError
+from s3copy_cli.provision import propagation, remote
+from s3copy_cli.provision.execute import put_notification_configuration
+from s3copy_cli.provision.plan import Action, Plan, Step
+from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.resources import Kind
+from s3copy_cli.s3 import Bucket
+
+# A copy that was under way when the function went may land after its bucket was emptied.
+DELETE_BUCKET_ROUNDS = 3
+
+# Empties a bucket and says what could not be removed, one line each.
+EmptyBucket = Callable[[Bucket], list[str]]
+
+
+@dataclass(frozen=True)
+class Removed:
+    """How one step of a teardown ended.
+
+    Attributes:
+        step: the step.
+        error: why the resource is still there, or None if it is gone.
+    """
+
+    step: Step
+    error: S3CopyError | None = None
+
+
+@dataclass(frozen=True)
+class Remover:
+    """Takes the steps of a teardown plan.
+
+    Attributes:
+        aws: where.
+        pipeline: whose resources.
+        patience: how long to wait for AWS where it needs time.
+        empty_bucket: empties a bucket.
+        on_removed: called after each step, with its outcome.
+    """
+
+    aws: Aws
+    pipeline: Pipeline
+    patience: Patience
+    empty_bucket: EmptyBucket
+    on_removed: Callable[[Removed], None]
+
+    def execute(self, plan: Plan) -> list[Removed]:
+        """Take every step, in order, whatever becomes of the others.
+
+        Raises:
+            CredentialsError: AWS does not accept the credentials (any more); no later step could do better.
+        """
+        outcomes = []
+        for step in plan.steps:
+            if step.action is not Action.DELETE:
+                continue
+            outcome = Removed(step)
+            try:
+                with translate_errors(f"removing the {step.kind.value} {step.name}", region=self.aws.region):
+                    self._remove(step)
+            except CredentialsError:
+                raise
+            except S3CopyError as error:
+                outcome = Removed(step, error)
+            outcomes.append(outcome)
+            self.on_removed(outcome)
+        return outcomes
+
+    def _remove(self, step: Step) -> None:
+        if step.kind is Kind.TRIGGER:
+            self._remove_trigger()
+        elif step.kind is Kind.PERMISSION:
+            self._call(
+                lambda: self.aws.lambda_.remove_permission(
+                    FunctionName=self.pipeline.function_name, StatementId=step.name
+                ),
+                remote.FUNCTION_MISSING,
+            )
+        elif step.kind is Kind.FUNCTION:
+            self._remove_function(step.name)
+        elif step.kind in {Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET}:
+            self._remove_bucket(step)
+        elif step.kind is Kind.DEAD_LETTER_QUEUE:
+            self._remove_queue(step.name)
+        elif step.kind is Kind.ROLE_POLICY:
+            self._call(
+                lambda: self.aws.iam.delete_role_policy(RoleName=self.pipeline.role_name, PolicyName=step.name),
+                remote.ROLE_MISSING,
+            )
+        elif step.kind is Kind.ROLE:
+            self._remove_role(step.name)
+        else:
+            self._call(lambda: self.aws.logs.delete_log_group(logGroupName=step.name), remote.FUNCTION_MISSING)
+
+    def _remove_trigger(self) -> None:
+        configuration = remote.notification_configuration(self.aws, self.pipeline)
+        entries = configuration.get("LambdaFunctionConfigurations", [])
+        others = [entry for entry in entries if entry.get("Id") != self.pipeline.notification_id]
+        if len(others) == len(entries):
+            return
+        put_notification_configuration(
+            self.aws,
+            self.pipeline,
+            {**configuration, "LambdaFunctionConfigurations": others},
+            self.patience.retry,
+        )
+
+    def _remove_function(self, name: str) -> None:
+        self._call(
+            lambda: self.aws.lambda_.delete_function(FunctionName=name),
+            remote.FUNCTION_MISSING,
+            propagation.is_update_in_progress,
+        )
+
+        def is_gone() -> bool:
+            try:
+                self.aws.lambda_.get_function_configuration(FunctionName=name)
+            except ClientError as error:
+                if error_code(error) in remote.FUNCTION_MISSING:
+                    return True
+                raise
+            return False
+
+        # Deletion passes through a state of its own (Lambda API: State "Deleting").
+        if not self.patience.until(is_gone):
+            raise AwsError(
+                f"removing the function {name}",
+                f"it is still there after {self.patience.timeout_seconds:.0f} seconds",
+                "Run the command again.",
+                code="Timeout",
+            )
+
+    def _remove_bucket(self, step: Step) -> None:
+        doing = f"removing the {step.kind.value} {step.name}"
+        for _ in range(DELETE_BUCKET_ROUNDS):
+            left = self.empty_bucket(Bucket(step.name, self.pipeline.account_id))
+            if left:
+                raise AwsError(
+                    f"emptying the {step.kind.value} {step.name}",
+                    f"{len(left)} objects could not be deleted, first: {left[0]}",
+                    "Remove what protects them (Object Lock, a bucket policy), then run the command again.",
+                    code="NotEmptied",
+                )
+            try:
+                self._call(
+                    lambda: self.aws.s3.delete_bucket(Bucket=step.name, ExpectedBucketOwner=self.pipeline.account_id),
+                    remote.BUCKET_MISSING,
+                    propagation.is_bucket_busy,
+                )
+            except ClientError as error:
+                if error_code(error) != "BucketNotEmpty":
+                    raise
+            else:
+                return
+        raise AwsError(
+            doing,
+            "it keeps filling up while it is being emptied",
+            "Stop whatever writes to it, then run the command again.",
+            code="BucketNotEmpty",
+        )
+
+    def _remove_queue(self, name: str) -> None:
+        found: Any = self._call(lambda: self.aws.sqs.get_queue_url(QueueName=name), remote.QUEUE_MISSING)
+        if found is not None:
+            self._call(lambda: self.aws.sqs.delete_queue(QueueUrl=found["QueueUrl"]), remote.QUEUE_MISSING)
+
+    def _remove_role(self, name: str) -> None:
+        # Whatever was added to our role by hand would keep it alive (IAM: DeleteConflict).
+        iam = self.aws.iam
+        for page in iam.get_paginator("list_role_policies").paginate(RoleName=name):
+            for policy_name in page["PolicyNames"]:
+                iam.delete_role_policy(RoleName=name, PolicyName=policy_name)
+        for attached_page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=name):
+            for policy in attached_page["AttachedPolicies"]:
+                iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
+        self._call(lambda: iam.delete_role(RoleName=name), remote.ROLE_MISSING)
+
+    def _call(
+        self,
+        call: Callable[[], Any],
+        missing: frozenset[str],
+        is_temporary: propagation.Predicate = lambda _: False,
+    ) -> Any:
+        """Make a call; what is missing is gone already."""
+        try:
+            return self.patience.retry(call, is_temporary)
+        except ClientError as error:
+            if error_code(error) in missing:
+                return None
+            raise

@@ -1,0 +1,95 @@
+"""The words in which desired and remote state are both written, so that a plan is a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Kind(str, Enum):
+    """The resources of a pipeline, in the order in which setup builds them."""
+
+    SOURCE_BUCKET = "source bucket"
+    SOURCE_BUCKET_POLICY = "source bucket policy"
+    DESTINATION_BUCKET = "destination bucket"
+    DESTINATION_BUCKET_POLICY = "destination bucket policy"
+    LOG_GROUP = "log group"
+    DEAD_LETTER_QUEUE = "dead-letter queue"
+    ROLE = "role"
+    ROLE_POLICY = "role policy"
+    FUNCTION = "function"
+    ASYNC_INVOCATION = "async invocation"
+    PERMISSION = "invoke permission"
+    TRIGGER = "trigger"
+
+
+# Attribute names; they are shown in plans, so they read as words.
+PUBLIC_ACCESS = "public access"
+OBJECT_OWNERSHIP = "object ownership"
+DEFAULT_ENCRYPTION = "default encryption"
+ABORT_UPLOADS = "abort incomplete uploads after days"
+TLS_ONLY = "TLS only"
+RETENTION_DAYS = "retention days"
+RETENTION_SECONDS = "retention seconds"
+QUEUE_ENCRYPTION = "encryption by SQS"
+TRUST = "trust policy"
+DOCUMENT = "policy document"
+CODE = "code SHA-256"
+RUNTIME = "runtime"
+HANDLER = "handler"
+ROLE = "role"
+TIMEOUT = "timeout seconds"
+MEMORY = "memory MB"
+ARCHITECTURE = "architecture"
+ENVIRONMENT = "environment"
+LOG_GROUP = "log group"
+LOG_FORMAT = "log format"
+MAX_RETRIES = "retries"
+MAX_EVENT_AGE = "maximum event age seconds"
+ON_FAILURE = "on failure"
+STATEMENT = "statement"
+EVENTS = "events"
+FUNCTION_ARN = "function"
+
+
+@dataclass(frozen=True)
+class DesiredResource:
+    """A resource as it ought to be.
+
+    Attributes:
+        kind: what it is.
+        name: its name in AWS.
+        attributes: everything about it that setup sets.
+        not_applicable: why it is not to exist here; "" where it is.
+    """
+
+    kind: Kind
+    name: str
+    attributes: Mapping[str, Any]
+    not_applicable: str = ""
+
+
+@dataclass(frozen=True)
+class RemoteResource:
+    """A resource as it is.
+
+    Attributes:
+        kind: what it is.
+        name: its name in AWS.
+        exists: whether it was found.
+        is_ours: whether it carries our ownership tag (or belongs to a resource that does, by our own id).
+        attributes: what was read of the attributes that setup sets.
+        problem: why it cannot be ours, in words, where `is_ours` is false.
+    """
+
+    kind: Kind
+    name: str
+    exists: bool = False
+    is_ours: bool = False
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+
+RemoteState = Mapping[Kind, RemoteResource]
