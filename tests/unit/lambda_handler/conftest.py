@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from lambda_handler.compare import ObjectState
+from lambda_handler.errors import Failure, RequestError
+from lambda_handler.reconcile import Copied
+
+EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+
+
+def make_state(**changes: Any) -> ObjectState:
+    base = ObjectState(
+        size=3,
+        etag='"900150983cd24fb0d6963f7d28e17f72"',
+        last_modified=EPOCH,
+        version_id=None,
+        encryption="AES256",
+        headers={"ContentType": "text/csv"},
+        metadata={"colour": "blue"},
+    )
+    return replace(base, **changes)
+
+
+@dataclass
+class FakeBuckets:
+    """Both buckets in memory, with S3's conditions.
+
+    `steps` maps the number of a request (from 1) to what happens just before it; what it raises is its answer.
+    """
+
+    source: dict[str, ObjectState] = field(default_factory=dict)
+    destination: dict[str, ObjectState] = field(default_factory=dict)
+    tags: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    steps: dict[int, Callable[[], object]] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)
+    clock: Any = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def requests(self) -> int:
+        return len(self.sent)
+
+    def write_source(self, key: str, content: bytes, **changes: Any) -> ObjectState:
+        etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+        changes = {"etag": etag, "size": len(content), "last_modified": self._tick(), **changes}
+        self.source[key] = make_state(**changes)
+        return self.source[key]
+
+    def head_source(self, key: str) -> ObjectState | None:
+        self._step("HEAD source")
+        return self.source.get(key)
+
+    def head_destination(self, key: str) -> ObjectState | None:
+        self._step("HEAD destination")
+        return self.destination.get(key)
+
+    def source_tags(self, key: str) -> Mapping[str, str]:
+        self._step("TAGS source")
+        return self.tags.get(("source", key), {})
+
+    def destination_tags(self, key: str) -> Mapping[str, str]:
+        self._step("TAGS destination")
+        return self.tags.get(("destination", key), {})
+
+    def copy(self, key: str, source: ObjectState, destination: ObjectState | None) -> Copied:
+        self._step("COPY")
+        current, there = self.source.get(key), self.destination.get(key)
+        if current is None:
+            raise RequestError(Failure("NoSuchKey", "gone", "CopyObject"))
+        if current.etag != source.etag or (there and there.etag) != (destination and destination.etag):
+            raise RequestError(Failure("PreconditionFailed", "changed", "CopyObject"))
+        etag = self.copy_etag(current)
+        self.destination[key] = replace(current, etag=etag, last_modified=self._tick())
+        self.tags["destination", key] = self.tags.get(("source", key), {})
+        return Copied(etag, current.encryption)
+
+    def copy_etag(self, source: ObjectState) -> str:
+        """As on AWS: one CopyObject makes a multipart object a whole one."""
+        return '"' + "0" * 32 + '"' if "-" in source.etag else source.etag
+
+    def _step(self, name: str) -> None:
+        self.sent.append(name)
+        action = self.steps.get(len(self.sent))
+        if action:
+            action()
+
+    def _tick(self) -> datetime:
+        return EPOCH + timedelta(seconds=next(self.clock))
+
+
+@pytest.fixture
+def state() -> Callable[..., ObjectState]:
+    """Makes object states that differ from a fixed one in the fields given."""
+    return make_state
+
+
+@pytest.fixture
+def buckets() -> FakeBuckets:
+    return FakeBuckets()
+
+
+@pytest.fixture
+def epoch() -> datetime:
+    return EPOCH
+
+
+@pytest.fixture
+def record() -> Callable[..., dict[str, Any]]:
+    """Makes S3 notification records as S3 writes them."""
+
+    def make(encoded_key: str = "sample.csv", bucket: str = "p-source", **changes: Any) -> dict[str, Any]:
+        return {
+            "eventVersion": "2.6",
+            "eventSource": "aws:s3",
+            "awsRegion": "eu-west-1",
+            "eventTime": "2026-01-02T03:04:00.250Z",
+            "eventName": "ObjectCreated:Put",
+            "userIdentity": {"principalId": "AWS:AIDAEXAMPLE"},
+            "requestParameters": {"sourceIPAddress": "192.0.2.1"},
+            "responseElements": {"x-amz-request-id": "REQ"},
+            "s3": {
+                "s3SchemaVersion": "1.0",
+                "configurationId": "s3copy",
+                "bucket": {"name": bucket, "arn": f"arn:aws:s3:::{bucket}"},
+                "object": {"key": encoded_key, "size": 3, "eTag": "x", "versionId": "v1", "sequencer": "00AB"},
+            },
+            **changes,
+        }
+
+    return make
+
+
+@pytest.fixture
+def read_lines() -> Callable[[list[str]], list[dict[str, Any]]]:
+    """Parses log lines, each of which must be one line of printable ASCII."""
+
+    def parse(lines: list[str]) -> list[dict[str, Any]]:
+        for line in lines:
+            assert line.endswith("\n")
+            assert line[:-1].isascii()
+            assert line[:-1].isprintable()
+        return [json.loads(line) for line in lines]
+
+    return parse

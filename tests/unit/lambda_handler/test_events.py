@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from lambda_handler.events import Hint, Ignored, Refused, decode_notification_key, iter_items
+
+# The machine may be busy with other tests: how long one example takes says nothing.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+SOURCE = "p-source"
+SURROGATE = "\ud800"
+
+keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda key: len(key.encode()) <= 1024)
+
+
+@unhurried
+@given(keys)
+@example("a b")
+@example("a+b")
+@example("100%")
+@example("%2F")
+@example("%252F")
+@example("a//b")
+@example("/lead")
+@example("dir/")
+@example("../up")
+@example("\U0001f600/é")
+@example("line\nbreak\r\t")
+@example("\"quoted\" 'twice' \\")
+@example("\x1b[31mred\x00")
+@example("é" * 512)
+def test_a_key_comes_back_as_it_was(key: str) -> None:
+    assert decode_notification_key(quote_plus(key)) == key
+    assert decode_notification_key(quote_plus(key, safe="/")) == key
+
+
+def test_a_key_is_decoded_exactly_once() -> None:
+    assert decode_notification_key("a%252Bb") == "a%2Bb"
+
+
+@pytest.mark.parametrize("encoded", ["", "%FF", "%C3", "a" * 1025, "%C3%A9" * 513, SURROGATE])
+def test_what_cannot_be_a_key_is_refused(encoded: str) -> None:
+    with pytest.raises(ValueError, match=r"key|codec"):
+        decode_notification_key(encoded)
+
+
+def test_a_record_becomes_a_hint(record) -> None:
+    items = list(iter_items({"Records": [record("my+file%281%29.csv")]}, SOURCE))
+    event_time = datetime(2026, 1, 2, 3, 4, 0, 250_000, tzinfo=timezone.utc)
+    assert items == [Hint("my file(1).csv", "v1", event_time, "ObjectCreated:Put")]
+
+
+@pytest.mark.parametrize("name", ["Put", "Post", "Copy", "CompleteMultipartUpload"])
+def test_every_way_to_create_an_object_is_followed(record, name: str) -> None:
+    (item,) = iter_items({"Records": [record(eventName=f"ObjectCreated:{name}")]}, SOURCE)
+    assert isinstance(item, Hint)
+
+
+@pytest.mark.parametrize("time", [None, 5, "", "yesterday", "2026-13-01T00:00:00Z"])
+def test_a_strange_time_does_not_stop_a_copy(record, time: object) -> None:
+    (item,) = iter_items({"Records": [record(eventTime=time)]}, SOURCE)
+    assert isinstance(item, Hint)
+    assert item.event_time is None
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"), [("2026-01-02T03:00:00Z", 3), ("2026-01-02T03:00:00+02:00", 1), ("2026-01-02T03:00:00", 3)]
+)
+def test_times_are_utc(record, text: str, hour: int) -> None:
+    (item,) = iter_items({"Records": [record(eventTime=text)]}, SOURCE)
+    assert isinstance(item, Hint)
+    assert item.event_time == datetime(2026, 1, 2, hour, tzinfo=timezone.utc)
+    assert item.event_time.tzinfo is timezone.utc
+
+
+def test_an_object_without_version_has_none(record) -> None:
+    plain = record()
+    del plain["s3"]["object"]["versionId"]
+    (item,) = iter_items({"Records": [plain]}, SOURCE)
+    assert isinstance(item, Hint)
+    assert item.version_id is None
+
+
+def test_the_test_event_is_accepted() -> None:
+    event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-01-02T03:04:05.000Z", "Bucket": SOURCE}
+    (item,) = iter_items(event, SOURCE)
+    assert isinstance(item, Ignored)
+    assert item.event_name == "s3:TestEvent"
+
+
+@pytest.mark.parametrize("name", ["ObjectRemoved:Delete", "ObjectTagging:Put", "ObjectRestore:Completed"])
+def test_other_kinds_of_events_are_ignored(record, name: str) -> None:
+    (item,) = iter_items({"Records": [record(eventName=name)]}, SOURCE)
+    assert isinstance(item, Ignored)
+    assert (item.event_name, item.key) == (name, "sample.csv")
+
+
+@pytest.mark.parametrize("name", ["ObjectCreated:Put", "ObjectRemoved:Delete"])
+def test_an_event_for_another_bucket_is_refused_but_not_retried(record, name: str) -> None:
+    (item,) = iter_items({"Records": [record(bucket="other", eventName=name)]}, SOURCE)
+    assert isinstance(item, Refused)
+    assert item.failure.code == "WrongBucket"
+    assert "'other'" in item.failure.message
+    assert "'p-source'" in item.failure.message
+    assert not item.fails_invocation
+
+
+@pytest.mark.parametrize(
+    "event", [None, [], "text", 5, {}, {"Records": None}, {"Records": {}}, {"detail-type": "Object Created"}]
+)
+def test_unknown_events_fail_the_invocation(event: object) -> None:
+    (item,) = iter_items(event, SOURCE)
+    assert isinstance(item, Refused)
+    assert item.failure.code == "UnknownEvent"
+    assert item.fails_invocation
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"eventSource": "aws:sqs"},
+        {"eventVersion": "3.0"},
+        {"eventVersion": None},
+        {"eventName": None},
+        {"s3": None},
+        {"s3": {"bucket": {"name": SOURCE}}},
+        {"s3": {"object": {"key": "k"}}},
+        {"s3": {"bucket": {"name": SOURCE}, "object": {"key": "%FF"}}},
+        {"s3": {"bucket": {"name": SOURCE}, "object": {"key": SURROGATE}}},
+    ],
+)
+def test_unknown_records_fail_and_their_neighbours_are_read(record, changes: dict[str, object]) -> None:
+    items = list(iter_items({"Records": ["text", record(**changes), record("next")]}, SOURCE))
+    assert [type(item) for item in items] == [Refused, Refused, Hint]
+    assert all(item.fails_invocation for item in items if isinstance(item, Refused))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["s3", "key", "bucket"]), inner),
+)
+
+
+@unhurried
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "eventSource": st.just("aws:s3") | json_values,
+            "eventVersion": st.just("2.1") | json_values,
+            "eventName": st.just("ObjectCreated:Put") | json_values,
+            "eventTime": json_values,
+            "s3": json_values
+            | st.fixed_dictionaries(
+                {
+                    "bucket": st.just({"name": SOURCE}) | json_values,
+                    "object": st.fixed_dictionaries({"key": json_values}),
+                }
+            ),
+        },
+    )
+)
+def test_no_record_makes_the_reader_raise(odd: dict[str, object]) -> None:
+    (item,) = iter_items({"Records": [odd]}, SOURCE)
+    assert isinstance(item, (Hint, Ignored, Refused))

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lambda_handler.errors import CopyFailed, Failure, RequestError
+from lambda_handler.function import Function, Surroundings
+from lambda_handler.settings import Settings
+
+CONTEXT = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_millis=lambda: 300_000)
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def function(buckets, lines, epoch) -> Function:
+    ticks = itertools.count()
+    surroundings = Surroundings(
+        write=lines.append,
+        now=lambda: epoch + timedelta(seconds=10),
+        monotonic=lambda: next(ticks) / 4,
+        sleep=lambda _: None,
+    )
+    return Function(Settings("p", "p-source", "p-destination", "1" * 12), lambda: buckets, surroundings)
+
+
+@pytest.fixture
+def fail_with(buckets, monkeypatch) -> Callable[..., None]:
+    """Lets HEAD of one source key raise this."""
+
+    def fail(key: str, error: Exception) -> None:
+        head = buckets.head_source
+
+        def head_or_fail(asked: str) -> Any:
+            if asked == key:
+                raise error
+            return head(asked)
+
+        monkeypatch.setattr(buckets, "head_source", head_or_fail)
+
+    return fail
+
+
+def test_one_object(function, buckets, lines, read_lines, record) -> None:
+    buckets.write_source("a b", b"abc")
+    assert function({"Records": [record("a+b")]}, CONTEXT) == {"copied": 1}
+    copied, summary = read_lines(lines)
+    assert (copied["outcome"], copied["key"], copied["requests"], copied["rounds"]) == ("copied", "a b", 4, 1)
+    assert (copied["request_id"], copied["pipeline"]) == ("r-1", "p")
+    assert (copied["event_time"], copied["latency_ms"]) == ("2026-01-02T03:04:00.250Z", 14_750)
+    assert copied["duration_ms"] == 250
+    assert summary["message"] == "invocation finished"
+    assert (summary["records"], summary["cold_start"], summary["duration_ms"]) == (1, True, 750)
+    assert summary["outcomes"]["copied"] == 1
+
+
+def test_only_the_first_invocation_is_a_cold_start(function, lines, read_lines, record) -> None:
+    for _ in range(2):
+        function({"Records": [record()]}, CONTEXT)
+    assert [line["cold_start"] for line in read_lines(lines) if "cold_start" in line] == [True, False]
+
+
+def test_every_record_is_tried_and_one_error_names_the_failed_keys(
+    function, buckets, lines, read_lines, record, fail_with
+) -> None:
+    buckets.write_source("good", b"abc")
+    buckets.write_source("last", b"abc")
+    fail_with("denied", RequestError(Failure("AccessDenied", "no", "HeadObject", permanent=True)))
+    names = ["denied", "good", "missing", "last"]
+    with pytest.raises(CopyFailed) as caught:
+        function({"Records": ["junk", *(record(name) for name in names)]}, CONTEXT)
+    assert str(caught.value) == "2 of 5 records failed: (no key), 'denied'"
+    assert caught.value.__cause__ is None
+    *objects, summary = read_lines(lines)
+    outcomes = [(line["key"], line["outcome"]) for line in objects]
+    assert outcomes == [
+        (None, "refused"),
+        ("denied", "failed"),
+        ("good", "copied"),
+        ("missing", "source_missing"),
+        ("last", "copied"),
+    ]
+    assert (summary["records"], summary["ignored"]) == (5, 0)
+    assert summary["outcomes"] == {"copied": 2, "already_equal": 0, "source_missing": 1, "refused": 1, "failed": 1}
+
+
+def test_a_defect_with_one_key_does_not_stop_the_others(
+    function, buckets, lines, read_lines, record, fail_with
+) -> None:
+    buckets.write_source("good", b"abc")
+    defect = ZeroDivisionError("a defect")
+    fail_with("odd", defect)
+    with pytest.raises(CopyFailed, match="1 of 2 records failed: 'odd'") as caught:
+        function({"Records": [record("odd"), record("good")]}, CONTEXT)
+    assert caught.value.__cause__ is defect  # Lambda's log shows its traceback
+    failed, copied, _ = read_lines(lines)
+    assert (failed["outcome"], failed["error"]["code"], failed["error"]["message"]) == (
+        "failed",
+        "ZeroDivisionError",
+        "a defect",
+    )
+    assert not failed["error"]["permanent"]
+    assert copied["outcome"] == "copied"
+
+
+def test_a_too_large_object_fails_the_invocation(function, buckets, lines, read_lines, record) -> None:
+    buckets.write_source("large", b"abc", size=5 * 1024**3 + 1)
+    with pytest.raises(CopyFailed, match="'large'"):
+        function({"Records": [record("large")]}, CONTEXT)
+    line = read_lines(lines)[0]
+    assert (line["outcome"], line["error"]["code"], line["error"]["permanent"]) == ("refused", "ObjectTooLarge", True)
+    assert line["size"] == 5 * 1024**3 + 1
+
+
+def test_an_event_for_another_bucket_is_logged_and_touches_nothing(
+    function, buckets, lines, read_lines, record
+) -> None:
+    assert function({"Records": [record(bucket="other")]}, CONTEXT) == {"refused": 1}
+    line = read_lines(lines)[0]
+    assert (line["level"], line["outcome"], line["error"]["code"]) == ("ERROR", "refused", "WrongBucket")
+    assert buckets.sent == []
+
+
+def test_messages_that_ask_for_nothing_are_logged(function, buckets, lines, read_lines, record) -> None:
+    assert function({"Records": [record(eventName="ObjectRemoved:Delete")]}, CONTEXT) == {}
+    assert function({"Event": "s3:TestEvent", "Bucket": "p-source"}, CONTEXT) == {}
+    read = read_lines(lines)
+    assert [line["message"] for line in read] == ["event ignored", "invocation finished"] * 2
+    assert [line["ignored"] for line in read[1::2]] == [1, 1]
+    assert buckets.sent == []
+
+
+def test_nothing_of_an_unknown_event_is_logged(function, lines) -> None:
+    with pytest.raises(CopyFailed):
+        function({"password": "hunter2", "Records": [{"secret": "hunter2"}]}, CONTEXT)
+    assert "hunter2" not in "".join(lines)
+
+
+def test_the_remaining_time_is_respected(function, buckets, lines, read_lines, record) -> None:
+    buckets.write_source("sample.csv", b"abc")
+    context = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_millis=lambda: 1500)
+    with pytest.raises(CopyFailed):
+        function({"Records": [record()]}, context)
+    assert read_lines(lines)[0]["error"]["code"] == "OutOfTime"
+
+
+def test_a_context_is_not_needed(function, buckets, record) -> None:
+    buckets.write_source("sample.csv", b"abc")
+    assert function({"Records": [record()]}, None) == {"copied": 1}
