@@ -78,12 +78,15 @@ def test_other_metadata_of_the_same_content_is_copied(buckets, run, changes: dic
     assert buckets.destination[KEY].headers == buckets.source[KEY].headers
 
 
-def test_other_tags_of_the_same_object_are_copied(buckets, run) -> None:
+@pytest.mark.parametrize("tags", [{}, {"a": "2"}, {"a": "1", "b": "1"}])
+def test_other_tags_of_the_same_object_are_copied(buckets, run, tags: dict[str, str]) -> None:
     buckets.write_source(KEY, b"abc")
-    run()
     buckets.tags["source", KEY] = {"a": "1"}
+    run()
+    buckets.tags["source", KEY] = tags
     assert run().outcome is Outcome.COPIED
-    assert buckets.tags["destination", KEY] == {"a": "1"}
+    assert buckets.tags["destination", KEY] == tags
+    assert run().outcome is Outcome.ALREADY_EQUAL
 
 
 def test_an_etag_that_is_no_digest_is_not_taken_for_equal(buckets, run) -> None:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from lambda_handler.objects import Clients, S3Objects, copy_parameters, make_clients
+from lambda_handler.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SETTINGS = Settings("p", "p-source", "p-destination", "123456789012")  # moto's account
+
+
+@pytest.fixture(autouse=True)
+def aws_environment(monkeypatch, tmp_path) -> None:
+    """No test may find a person's credentials or settings."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return SETTINGS
+
+
+@pytest.fixture
+def clients() -> Clients:
+    return make_clients()
+
+
+@pytest.fixture
+def objects(clients, settings) -> S3Objects:
+    return S3Objects(clients, settings)
+
+
+@pytest.fixture
+def s3() -> Iterator[S3Client]:
+    """Both buckets on moto, and a client of the test's own."""
+    with mock_aws():
+        client: S3Client = boto3.client("s3")
+        for bucket in (SETTINGS.source_bucket, SETTINGS.destination_bucket):
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        yield client
+
+
+@pytest.fixture
+def old_clients(monkeypatch) -> Callable[[], Clients]:
+    """Makes clients of an SDK from before the conditions on the destination and before annotations."""
+
+    def make() -> Clients:
+        session = boto3.session.Session()
+        loader = session._session.get_component("data_loader")
+        load = loader.load_service_model
+
+        def load_old(service: str, kind: str, *args: Any, **kwargs: Any) -> Any:
+            model = load(service, kind, *args, **kwargs)
+            if (service, kind) != ("s3", "service-2"):
+                return model
+            shape = model["shapes"]["CopyObjectRequest"]
+            newer = {"IfMatch", "IfNoneMatch", "AnnotationDirective"}
+            older = {name: member for name, member in shape["members"].items() if name not in newer}
+            shapes = {**model["shapes"], "CopyObjectRequest": {**shape, "members": older}}
+            return {**model, "shapes": shapes}
+
+        monkeypatch.setattr(loader, "load_service_model", load_old)
+        client: S3Client = session.client("s3")
+        return Clients(client, client, copy_parameters(client))
+
+    return make

@@ -1,0 +1,199 @@
+"""The function against answers of S3 as they come over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+
+from lambda_handler.errors import RequestError
+from lambda_handler.objects import S3Objects, state_from_head
+from lambda_handler.reconcile import Outcome, Report, reconcile
+
+KEY = "sample.csv"
+ETAG = '"900150983cd24fb0d6963f7d28e17f72"'
+HEADERS = {
+    "x-amz-request-id": "S3-1",
+    "content-length": "3",
+    "etag": ETAG,
+    "last-modified": "Fri, 02 Jan 2026 03:04:05 GMT",
+    "content-type": "text/csv",
+    "x-amz-server-side-encryption": "AES256",
+}
+COPIED = f"<CopyObjectResult><LastModified>2026-01-02T03:04:06Z</LastModified><ETag>{ETAG}</ETag></CopyObjectResult>"
+
+
+def error_body(code: str) -> str:
+    return f"<?xml version='1.0'?>\n<Error><Code>{code}</Code><Message>it is {code}</Message></Error>"
+
+
+@dataclass
+class Body:
+    """The part of urllib3's answer that botocore reads."""
+
+    text: str
+
+    def stream(self, **_: Any) -> Any:
+        yield self.text.encode()
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: str = ""
+    headers: Any = None
+
+
+Answers = list[Answer | Exception]
+
+
+@pytest.fixture
+def sent() -> list[AWSRequest]:
+    return []
+
+
+@pytest.fixture
+def objects(clients, settings, sent, monkeypatch) -> Callable[[Answers], S3Objects]:
+    """S3 that gives these answers, one for each request that leaves the SDK."""
+    # The SDK's pauses between its own repetitions.
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+
+    def make(answers: Answers) -> S3Objects:
+        rest = iter(answers)
+
+        def answer(request: AWSRequest, **_: Any) -> AWSResponse:
+            sent.append(request)
+            given = next(rest)
+            if isinstance(given, Exception):
+                raise given
+            return AWSResponse(request.url, given.status, given.headers or HEADERS, Body(given.body))
+
+        for client in (clients.look, clients.copy):
+            client.meta.events.register("before-send.s3", answer)
+        return S3Objects(clients, settings)
+
+    return make
+
+
+def run(objects: S3Objects) -> Report:
+    return reconcile(KEY, objects, sleep=lambda _: None, seconds_left=lambda: 300.0)
+
+
+def methods(sent: list[AWSRequest]) -> list[str]:
+    return [request.method for request in sent]
+
+
+FOUND = Answer(200)
+MISSING = Answer(404)
+DONE = Answer(200, COPIED)
+
+
+def test_a_small_new_object_takes_four_requests(objects, sent) -> None:
+    adapter = objects([FOUND, MISSING, DONE, FOUND])
+    assert run(adapter).outcome is Outcome.COPIED
+    assert methods(sent) == ["HEAD", "HEAD", "PUT", "HEAD"]
+    assert adapter.requests == 4
+    copy = {name.lower(): value for name, value in sent[2].headers.items()}
+    expected = {
+        "x-amz-copy-source": b"p-source/sample.csv",
+        "x-amz-copy-source-if-match": ETAG.encode(),
+        "x-amz-metadata-directive": b"COPY",
+        "x-amz-tagging-directive": b"COPY",
+        "x-amz-expected-bucket-owner": b"123456789012",
+        "x-amz-source-expected-bucket-owner": b"123456789012",
+        "if-none-match": b"*",
+    }
+    assert {name: copy[name] if isinstance(copy[name], bytes) else copy[name].encode() for name in expected} == expected
+    assert all(b"s3copy" in request.headers["User-Agent"] for request in sent)
+
+
+def test_an_error_inside_a_200_answer_is_no_success(objects, sent) -> None:
+    adapter = objects([FOUND, MISSING, Answer(200, error_body("InternalError"))])
+    source = adapter.head_source(KEY)
+    assert source is not None
+    assert adapter.head_destination(KEY) is None
+    with pytest.raises(RequestError) as caught:
+        adapter.copy(KEY, source, None)
+    failure = caught.value.failure
+    assert (failure.code, failure.operation, failure.permanent) == ("InternalError", "CopyObject", False)
+    assert len(sent) == 3  # the SDK has not copied again by itself
+
+
+def test_an_error_inside_a_200_answer_leads_to_a_new_round(objects) -> None:
+    adapter = objects([FOUND, MISSING, Answer(200, error_body("SlowDown")), FOUND, MISSING, DONE, FOUND])
+    report = run(adapter)
+    assert (report.outcome, report.rounds, adapter.requests) == (Outcome.COPIED, 2, 7)
+
+
+def test_a_permanent_error_inside_a_200_answer_ends_it(objects) -> None:
+    report = run(objects([FOUND, MISSING, Answer(200, error_body("AccessDenied"))]))
+    assert (report.outcome, report.rounds) == (Outcome.FAILED, 1)
+    assert report.failure is not None
+    assert (report.failure.code, report.failure.permanent) == ("AccessDenied", True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url="https://s3"),
+        ConnectionClosedError(endpoint_url="https://s3"),
+        EndpointConnectionError(endpoint_url="https://s3", error="refused"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_copy_without_an_answer_is_followed_by_a_look(objects, sent, error: Exception) -> None:
+    tags = Answer(200, "<Tagging><TagSet/></Tagging>")
+    report = run(objects([FOUND, MISSING, error, FOUND, FOUND, tags, tags]))
+    assert (report.outcome, report.rounds) == (Outcome.ALREADY_EQUAL, 2)
+    assert methods(sent) == ["HEAD", "HEAD", "PUT", "HEAD", "HEAD", "GET", "GET"]
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "InternalError"])
+def test_a_refused_copy_is_not_repeated_by_the_sdk(objects, sent, code: str) -> None:
+    report = run(objects([FOUND, MISSING, Answer(503, error_body(code)), FOUND, MISSING, DONE, FOUND]))
+    assert (report.outcome, report.rounds) == (Outcome.COPIED, 2)
+    assert methods(sent) == ["HEAD", "HEAD", "PUT", "HEAD", "HEAD", "PUT", "HEAD"]
+
+
+def test_a_head_is_repeated_by_the_sdk_and_counted(objects, sent) -> None:
+    adapter = objects([Answer(503), FOUND, MISSING, DONE, FOUND])
+    report = run(adapter)
+    assert (report.outcome, report.rounds, adapter.requests) == (Outcome.COPIED, 1, 5)
+    assert len(sent) == 5
+
+
+def test_a_network_that_stays_down_is_a_temporary_failure(objects) -> None:
+    down = EndpointConnectionError(endpoint_url="https://s3", error="refused")
+    report = run(objects([down] * 15))
+    assert (report.outcome, report.rounds) == (Outcome.FAILED, 5)
+    assert report.failure is not None
+    assert (report.failure.code, report.failure.permanent) == ("EndpointConnectionError", False)
+    assert report.failure.operation == "HeadObject"
+
+
+def test_an_answer_that_cannot_be_read_leads_to_a_new_round(objects) -> None:
+    report = run(objects([FOUND, MISSING, Answer(200, "<CopyObj"), FOUND, MISSING, DONE, FOUND]))
+    assert (report.outcome, report.rounds) == (Outcome.COPIED, 2)
+
+
+@pytest.mark.parametrize("text", ["Fri, 02 Jan 2026 03:04:05 GMT", "0", "never"])
+def test_expires_is_kept_as_text(objects, text: str) -> None:
+    adapter = objects([Answer(200, headers={**HEADERS, "expires": text})])
+    state = adapter.head_source(KEY)
+    assert state is not None
+    assert state.headers["Expires"] == text
+
+
+def test_time_outs_leave_room_for_a_report(clients) -> None:
+    assert clients.copy.meta.config.read_timeout == 280
+    assert clients.look.meta.config.read_timeout < clients.copy.meta.config.read_timeout
+    assert clients.copy.meta.config.retries["total_max_attempts"] == 1
+
+
+def test_a_head_without_headers_is_the_defect_it_is() -> None:
+    with pytest.raises(KeyError):
+        state_from_head({})
