@@ -149,5 +149,5 @@ def log_tail(log_file: Path, most_lines: int) -> list[str]:
 def printable(text: str) -> str:
     """The text with every character that is not printable replaced, and tabs as blanks."""
     return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text.expandtabs(4)
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text.replace("\t", " ")
     )

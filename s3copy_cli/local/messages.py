@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 from s3copy_cli.errors import LocalAwsError
 from s3copy_cli.local import folder
 from s3copy_cli.local.decide import Observation
@@ -11,7 +9,7 @@ from s3copy_cli.local.paths import STATE_DIR_VARIABLE, LocalPaths
 from s3copy_cli.local.process import Sight
 from s3copy_cli.local.record import ServerRecord
 
-_LOG_LINES = 8
+_LOG_LINES = 4
 
 
 def crash_notice(paths: LocalPaths, record: ServerRecord | None) -> str:
@@ -47,7 +45,7 @@ def unreachable(paths: LocalPaths, seen: Observation) -> LocalAwsError:
 
 def start_error(paths: LocalPaths, happened: str) -> LocalAwsError:
     lines = folder.log_tail(paths.log_file, _LOG_LINES)
-    said = "; it said nothing" if not lines else "; its last lines:\n" + "\n".join(f"  {line}" for line in lines)
+    said = "; it said nothing" if not lines else "; its log ends: " + " | ".join(lines)
     return LocalAwsError(
         "starting the embedded AWS",
         happened + said,
@@ -57,4 +55,5 @@ def start_error(paths: LocalPaths, happened: str) -> LocalAwsError:
 
 
 def how_it_ended(code: int) -> str:
-    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+    """An exit code of `subprocess` in words."""
+    return f"exit code {code}" if code >= 0 else f"signal {-code}"

@@ -99,12 +99,12 @@ class ResetReport:
     state_dir: Path
 
 
-def export_lines(aws: LocalAws) -> list[str]:
-    """POSIX shell lines after which any AWS tool works on this embedded AWS.
+def export_variables(aws: LocalAws) -> dict[str, str]:
+    """The environment variables with which any AWS tool works on this embedded AWS.
 
     The session token is set to nothing: one left over from an account would be sent along, and be refused.
     """
-    variables = {
+    return {
         "AWS_ENDPOINT_URL": aws.endpoint_url,
         "AWS_ACCESS_KEY_ID": aws.access_key_id,
         "AWS_SECRET_ACCESS_KEY": aws.secret_access_key,
@@ -112,4 +112,8 @@ def export_lines(aws: LocalAws) -> list[str]:
         "AWS_REGION": aws.region,
         "AWS_DEFAULT_REGION": aws.region,
     }
-    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+
+
+def export_lines(aws: LocalAws) -> list[str]:
+    """The same as lines for a POSIX shell's `eval`."""
+    return [f"export {name}={shlex.quote(value)}" for name, value in export_variables(aws).items()]
