@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote_plus, urlencode
 
-from boto3.exceptions import Boto3Error, S3UploadFailedError
-from boto3.s3.transfer import S3Transfer, TransferConfig
 from botocore.exceptions import ClientError
+from s3transfer.futures import TransferFuture
+from s3transfer.manager import TransferConfig, TransferManager
+from s3transfer.subscribers import BaseSubscriber
 
-from s3copy_cli.aws import S3_CONCURRENCY, error_code, translate_errors
+from s3copy_cli.aws import error_code, translate_errors
 from s3copy_cli.errors import AwsError
 from s3copy_cli.s3.store import KEYS_PER_REQUEST
 from s3copy_cli.s3.types import (
@@ -30,8 +33,12 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 PART_SIZE = 8 * MIB
-# AWS: at most 10,000 parts in an upload.
+# AWS: at most 10,000 parts in an upload, each of 5 MiB (but the last) to 5 GiB.
 MAX_PARTS = 10_000
+MIN_PART_SIZE = 5 * MIB
+MAX_PART_SIZE = 5 * 1024 * MIB
+# Parts and small files sent at the same time; below the connection pool, so that HEADs find a connection too.
+UPLOAD_REQUESTS = 16
 
 _HEADERS = {
     "Content-Type": "ContentType",
@@ -42,14 +49,25 @@ _HEADERS = {
     "Expires": "ExpiresString",
 }
 _NOT_A_CHECKSUM = {"ChecksumType"}
+# Characters that XML 1.0 cannot carry, so that a bulk delete cannot name the key.
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class BotoObjectStore:
-    """`ObjectStore` by boto3 calls; safe to share between threads."""
+    """`ObjectStore` by boto3 calls; safe to share between threads.
+
+    Args:
+        client: an S3 client; its connection pool bounds what really runs in parallel.
+        part_size: bytes in each part of an upload, 5 MiB to 5 GiB.
+    """
 
     def __init__(self, client: S3Client, part_size: int = PART_SIZE) -> None:
+        if not MIN_PART_SIZE <= part_size <= MAX_PART_SIZE:
+            raise ValueError(f"a part has {MIN_PART_SIZE:,} to {MAX_PART_SIZE:,} bytes, not {part_size:,}")
         self._client = client
         self._part_size = part_size
+        self._manager: TransferManager | None = None
+        self._manager_lock = threading.Lock()
 
     @property
     def part_size(self) -> int:
@@ -62,7 +80,7 @@ class BotoObjectStore:
         # The same doubling as s3transfer's ChunksizeAdjuster.
         while size > part_size * MAX_PARTS:
             part_size *= 2
-        return part_size
+        return min(part_size, MAX_PART_SIZE)
 
     def iter_objects(self, bucket: Bucket, prefix: str = "") -> Iterator[ListedObject]:
         """See ObjectStore."""
@@ -90,12 +108,26 @@ class BotoObjectStore:
 
     def iter_multipart_uploads(self, bucket: Bucket) -> Iterator[MultipartUpload]:
         """See ObjectStore."""
-        pages = self._client.get_paginator("list_multipart_uploads").paginate(
-            Bucket=bucket.name, ExpectedBucketOwner=bucket.owner
-        )
-        for page in self._pages(pages, f"listing the open uploads in bucket {bucket.name}"):
+        # Not boto3's paginator: keys need the URL encoding to survive XML, and here botocore does not undo it.
+        markers: dict[str, Any] = {}
+        while True:
+            with translate_errors(f"listing the open uploads in bucket {bucket.name}"):
+                page = self._client.list_multipart_uploads(
+                    Bucket=bucket.name, EncodingType="url", ExpectedBucketOwner=bucket.owner, **markers
+                )
+            is_encoded = page.get("EncodingType") == "url"
             for entry in page.get("Uploads", []):
-                yield MultipartUpload(key=entry["Key"], upload_id=entry["UploadId"])
+                key = unquote_plus(entry["Key"]) if is_encoded else entry["Key"]
+                yield MultipartUpload(key=key, upload_id=entry["UploadId"])
+            key_marker = page.get("NextKeyMarker", "")
+            following = {
+                "KeyMarker": unquote_plus(key_marker) if is_encoded else key_marker,
+                "UploadIdMarker": page.get("NextUploadIdMarker", ""),
+            }
+            # The second test ends a listing whose server does not know markers.
+            if not page.get("IsTruncated") or following == markers:
+                return
+            markers = following
 
     def head(self, bucket: Bucket, key: str) -> ObjectHead | None:
         """See ObjectStore."""
@@ -128,24 +160,29 @@ class BotoObjectStore:
         if options.metadata:
             extra["Metadata"] = dict(options.metadata)
         if options.tags:
-            extra["Tagging"] = urlencode(options.tags)
+            extra["Tagging"] = urlencode(options.tags, quote_via=quote)
         doing = f"uploading {path} as {key!r}"
+        progress = _Progress(on_progress)
         try:
             with translate_errors(doing):
-                self._transfer.upload_file(str(path), bucket.name, key, callback=on_progress, extra_args=extra)
-        except S3UploadFailedError as error:
-            cause = error.__cause__ or error.__context__
-            if isinstance(cause, ClientError):
-                with translate_errors(doing):
-                    raise cause
-            raise AwsError(doing, str(error), "Run the command again.", code="UploadFailed") from error
-        except Boto3Error as error:
-            raise AwsError(doing, str(error), "Run the command again.", code="UploadFailed") from error
+                self._transfers().upload(str(path), bucket.name, key, extra, [progress]).result()
+        except CancelledError:
+            if progress.stopped_by is None:
+                raise
+            raise progress.stopped_by from None
 
     def delete_versions(self, bucket: Bucket, versions: Sequence[ObjectVersion]) -> list[DeleteFailure]:
         """See ObjectStore."""
         if len(versions) > KEYS_PER_REQUEST:
             raise ValueError(f"S3 deletes at most {KEYS_PER_REQUEST} keys in a request, not {len(versions)}")
+        in_bulk = [version for version in versions if not _NOT_IN_XML.search(version.key)]
+        failures = self._delete_in_bulk(bucket, in_bulk) if in_bulk else []
+        if len(in_bulk) < len(versions):
+            one_by_one = (version for version in versions if _NOT_IN_XML.search(version.key))
+            failures.extend(failure for version in one_by_one for failure in self._delete_one(bucket, version))
+        return failures
+
+    def _delete_in_bulk(self, bucket: Bucket, versions: Sequence[ObjectVersion]) -> list[DeleteFailure]:
         with translate_errors(f"deleting objects in bucket {bucket.name}"):
             answer = self._client.delete_objects(
                 Bucket=bucket.name,
@@ -165,6 +202,20 @@ class BotoObjectStore:
             for failure in answer.get("Errors", [])
         ]
 
+    def _delete_one(self, bucket: Bucket, version: ObjectVersion) -> Iterator[DeleteFailure]:
+        try:
+            with translate_errors(f"deleting {version.key!r} in bucket {bucket.name}"):
+                self._client.delete_object(
+                    Bucket=bucket.name,
+                    Key=version.key,
+                    VersionId=version.version_id,
+                    ExpectedBucketOwner=bucket.owner,
+                )
+        except AwsError as error:
+            if not error.operation or error.code == "NoSuchBucket":
+                raise
+            yield DeleteFailure(version.key, version.version_id, error.code, error.happened)
+
     def abort_multipart_upload(self, bucket: Bucket, upload: MultipartUpload) -> None:
         """See ObjectStore."""
         with translate_errors(f"aborting the upload of {upload.key!r} to bucket {bucket.name}"):
@@ -179,18 +230,20 @@ class BotoObjectStore:
                 if error_code(error) != "NoSuchUpload":
                     raise
 
-    @cached_property
-    def _transfer(self) -> S3Transfer:
-        return S3Transfer(
-            client=self._client,
-            config=TransferConfig(
-                # s3transfer goes multipart at the threshold itself: one byte more keeps files of exactly one part whole.
-                multipart_threshold=self._part_size + 1,
-                multipart_chunksize=self._part_size,
-                max_concurrency=min(10, S3_CONCURRENCY),
-                preferred_transfer_client="classic",
-            ),
-        )
+    def _transfers(self) -> TransferManager:
+        with self._manager_lock:
+            if self._manager is None:
+                self._manager = TransferManager(
+                    self._client,
+                    TransferConfig(
+                        # s3transfer goes multipart at the threshold itself: one byte more keeps files of exactly
+                        # one part whole.
+                        multipart_threshold=self._part_size + 1,
+                        multipart_chunksize=self._part_size,
+                        max_request_concurrency=UPLOAD_REQUESTS,
+                    ),
+                )
+            return self._manager
 
     @staticmethod
     def _pages(pages: Any, doing: str) -> Iterator[Mapping[str, Any]]:
@@ -202,6 +255,24 @@ class BotoObjectStore:
                 except StopIteration:
                     return
             yield page
+
+
+class _Progress(BaseSubscriber):
+    """Passes progress on; what that raises stops the transfer, at once and without a retry."""
+
+    def __init__(self, on_progress: Callable[[int], None]) -> None:
+        self._on_progress = on_progress
+        self.stopped_by: Exception | None = None
+
+    def on_progress(self, future: TransferFuture, bytes_transferred: int, **_: Any) -> None:
+        try:
+            self._on_progress(bytes_transferred)
+        except Exception as error:
+            # put_file raises it in its caller's thread.
+            self.stopped_by = error
+            future.cancel()
+            # The one exception that botocore neither wraps nor answers with a retry.
+            raise CancelledError from error
 
 
 def _object_head(key: str, answer: Mapping[str, Any]) -> ObjectHead:

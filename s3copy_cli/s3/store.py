@@ -44,7 +44,10 @@ class ObjectStore(Protocol):
         """Every open multipart upload."""
 
     def head(self, bucket: Bucket, key: str) -> ObjectHead | None:
-        """The current version with its checksums, or None if there is no such object."""
+        """The current version with its checksums, or None if there is no such object.
+
+        HEAD does not tell a missing bucket from a missing object: that is None too.
+        """
 
     def tags(self, bucket: Bucket, key: str) -> Mapping[str, str]:
         """The current version's tags."""
@@ -59,7 +62,9 @@ class ObjectStore(Protocol):
             key: the object's key.
             path: the file.
             options: how to store it.
-            on_progress: called with the number of bytes sent since the last call, from any thread.
+            on_progress: called with the number of bytes sent since the last call, from any thread; negative where
+                bytes are sent again. If it raises, the upload is stopped, its parts are removed, and `put_file`
+                raises the same.
 
         Raises:
             OSError: the file cannot be read.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -12,6 +12,7 @@ from typing import TypeVar
 from s3copy_cli.errors import AwsError
 from s3copy_cli.s3.store import KEYS_PER_REQUEST, ObjectStore
 from s3copy_cli.s3.types import Bucket, DeleteFailure, MultipartUpload, ObjectVersion
+from s3copy_cli.transfer.bounded import bounded_map
 
 # Delete requests in flight: four of 1,000 keys each are near S3's rate for one prefix already.
 THREADS = 4
@@ -126,11 +127,15 @@ def _one_round(
     def abort(batch: list[MultipartUpload]) -> tuple[int, list[DeleteFailure]]:
         return _abort(store, bucket, batch)
 
-    for done, failures in _bounded_map(pool, delete, _batches(store.iter_versions(bucket), KEYS_PER_REQUEST)):
+    for done, failures in bounded_map(
+        pool, delete, _batches(store.iter_versions(bucket), KEYS_PER_REQUEST), in_flight=2 * THREADS
+    ):
         this.deleted += done
         this.add_failures(failures)
         on_progress(done)
-    for done, failures in _bounded_map(pool, abort, _batches(store.iter_multipart_uploads(bucket), 1)):
+    for done, failures in bounded_map(
+        pool, abort, _batches(store.iter_multipart_uploads(bucket), 1), in_flight=2 * THREADS
+    ):
         this.aborted += done
         this.add_failures(failures)
         on_progress(done)
@@ -168,26 +173,3 @@ def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while batch := list(islice(iterator, size)):
         yield batch
-
-
-def _bounded_map(
-    pool: ThreadPoolExecutor,
-    work: Callable[[list[Item]], tuple[int, list[DeleteFailure]]],
-    batches: Iterator[list[Item]],
-) -> Iterator[tuple[int, list[DeleteFailure]]]:
-    """Results in any order, with a bounded number of batches in memory."""
-    running: set[Future[tuple[int, list[DeleteFailure]]]] = set()
-    try:
-        for batch in batches:
-            if len(running) >= 2 * THREADS:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-            running.add(pool.submit(work, batch))
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-    finally:
-        for future in running:
-            future.cancel()
