@@ -177,6 +177,9 @@ def connect(options: ConnectionOptions, environ: Mapping[str, str]) -> Aws:
         raise CredentialsError(
             "reading the AWS configuration", str(error), f"Known profiles: {known}. {CREDENTIALS_HINT}"
         ) from error
+    with translate_errors("reading the AWS credentials"):
+        if session.get_credentials() is None:
+            raise CredentialsError("reading the AWS credentials", "none were found", CREDENTIALS_HINT)
     # boto3 does not read AWS_REGION, every other AWS tool does.
     region = options.region or environ.get("AWS_REGION") or session.region_name
     if not region:
@@ -187,9 +190,6 @@ def connect(options: ConnectionOptions, environ: Mapping[str, str]) -> Aws:
         )
     validate_region(region)
     endpoint_url = options.endpoint_url or environ.get("AWS_ENDPOINT_URL") or None
-    with translate_errors("reading the AWS credentials", region=region):
-        if session.get_credentials() is None:
-            raise CredentialsError("reading the AWS credentials", "none were found", CREDENTIALS_HINT)
     return Aws(session=session, region=region, endpoint_url=endpoint_url)
 
 

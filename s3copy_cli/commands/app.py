@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -106,10 +107,14 @@ class App:
 
     def command(self, line: str) -> str:
         """A command line for a hint, with the global options that this run was given on its own command line."""
-        parts = ["s3copy", line]
         options = self.options
-        if options.name != DEFAULT_PIPELINE_NAME and "S3COPY_NAME" not in self.environ:
-            parts.append(f"--name {options.name}")
+        values = {"--name": options.name, "--profile": options.profile, "--region": options.region}
+        values["--endpoint-url"] = options.endpoint_url
+        parts = ["s3copy", line]
+        for option, value in values.items():
+            variable = "S3COPY_" + option.removeprefix("--").replace("-", "_").upper()
+            if value and value != self.environ.get(variable) and value != DEFAULT_PIPELINE_NAME:
+                parts.append(f"{option} {shlex.quote(value)}")
         if options.local and "S3COPY_LOCAL" not in self.environ:
             parts.append("--local")
         return " ".join(parts)

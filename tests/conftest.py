@@ -1,0 +1,47 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+Found = TypeVar("Found")
+Eventually = Callable[..., object]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test sees neither the developer's AWS configuration nor their s3copy variables."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "S3COPY_")) and name != "S3COPY_TEST_AWS":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], Found]], Found]:
+    """Wait until a condition holds: `eventually(lambda: thing_that_becomes_true(), seconds=30)`.
+
+    Returns the first true value; fails with the last one when the time is over.
+    """
+
+    def wait(condition: Callable[[], Found], seconds: float = 30.0) -> Found:
+        deadline = time.monotonic() + seconds
+        pause = 0.02
+        found = condition()
+        while not found:
+            if time.monotonic() > deadline:
+                pytest.fail(f"not true within {seconds} s: last value {found!r}")
+            time.sleep(pause)  # the one place: polling, bounded by the deadline above
+            pause = min(pause * 1.5, 0.5)
+            found = condition()
+        return found
+
+    return wait

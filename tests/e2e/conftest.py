@@ -1,0 +1,133 @@
+"""The embedded AWS for tests: one server for each worker, an empty account for each test."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from s3copy_cli.local import LocalAws, ensure_running, local_paths, reset
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one command line came to."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The envelope's data; the command must have been given --json."""
+        return json.loads(self.stdout)["data"]
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """The whole envelope."""
+        return json.loads(self.stdout)
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def embedded_state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of this worker's server."""
+    return tmp_path_factory.mktemp("embedded") / "state"
+
+
+@pytest.fixture(scope="session")
+def embedded_server(embedded_state_dir: Path) -> Iterator[LocalAws]:
+    """A running embedded AWS, ended with the test session."""
+    paths = local_paths({"S3COPY_LOCAL_STATE_DIR": str(embedded_state_dir), "HOME": str(embedded_state_dir)})
+    aws = ensure_running(paths)
+    yield aws
+    reset(paths)
+
+
+@pytest.fixture
+def embedded(embedded_server: LocalAws) -> LocalAws:
+    """The embedded AWS with nothing in the account."""
+    request = urllib.request.Request(f"{embedded_server.endpoint_url}/_ministack/reset", method="POST")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 200
+    return embedded_server
+
+
+@pytest.fixture
+def clients(embedded: LocalAws) -> Callable[[str], Any]:
+    """boto3 clients of the embedded AWS: `clients("s3")`."""
+    session = boto3.Session(
+        aws_access_key_id=embedded.access_key_id,
+        aws_secret_access_key=embedded.secret_access_key,
+        region_name=embedded.region,
+    )
+    return lambda service: session.client(service, endpoint_url=embedded.endpoint_url)
+
+
+@pytest.fixture
+def environ(embedded: LocalAws, embedded_state_dir: Path, tmp_path: Path) -> dict[str, str]:
+    """The environment of a person with an empty HOME who works on the embedded AWS."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "S3COPY_LOCAL": "1",
+        "S3COPY_LOCAL_STATE_DIR": str(embedded_state_dir),
+    }
+
+
+@pytest.fixture
+def s3copy(environ: dict[str, str], tmp_path: Path) -> Run:
+    """Run the program as a person does: `s3copy("verify", "--json")`."""
+
+    def run(*arguments: str, expect: int | None = None, **variables: str) -> Outcome:
+        done = subprocess.run(
+            [sys.executable, "-m", "s3copy_cli", *arguments],
+            env={**environ, **variables},
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        outcome = Outcome(done.returncode, done.stdout, done.stderr)
+        if expect is not None:
+            assert outcome.exit_code == expect, f"{arguments}: {outcome}"
+        return outcome
+
+    return run
+
+
+@pytest.fixture
+def account(clients: Callable[[str], Any]) -> Callable[[], dict[str, list[str]]]:
+    """Everything in the account, by service; empty lists everywhere mean an empty account."""
+
+    def everything() -> dict[str, list[str]]:
+        s3, iam, lambda_, logs, sqs, events = map(clients, ("s3", "iam", "lambda", "logs", "sqs", "events"))
+        mappings = lambda_.list_event_source_mappings()["EventSourceMappings"]
+        return {
+            "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
+            "roles": [role["RoleName"] for role in iam.list_roles()["Roles"]],
+            "policies": [policy["PolicyName"] for policy in iam.list_policies(Scope="Local")["Policies"]],
+            "users": [user["UserName"] for user in iam.list_users()["Users"]],
+            "functions": [function["FunctionName"] for function in lambda_.list_functions()["Functions"]],
+            "event source mappings": [mapping["UUID"] for mapping in mappings],
+            "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],
+            "queues": list(sqs.list_queues().get("QueueUrls", [])),
+            "rules": [rule["Name"] for rule in events.list_rules()["Rules"]],
+        }
+
+    return everything

@@ -1,0 +1,97 @@
+"""An account in moto, and the program run in this process against it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from s3copy_cli.aws import Aws, ConnectionOptions, connect
+from s3copy_cli.cli import run as run_program
+from s3copy_cli.config import Pipeline
+
+ACCOUNT_ID = "123456789012"
+REGION = "eu-west-1"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one command line came to."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """The JSON envelope; the command must have been given --json."""
+        return json.loads(self.stdout)
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The envelope's data."""
+        return self.envelope["data"]
+
+
+@pytest.fixture
+def moto_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty account in moto; its id."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    with mock_aws(config={"lambda": {"use_docker": False}}):
+        yield ACCOUNT_ID
+
+
+@pytest.fixture
+def aws(moto_account: str) -> Aws:
+    """Our connection to the account in moto."""
+    return connect(ConnectionOptions(), os.environ)
+
+
+@pytest.fixture
+def pipeline(moto_account: str) -> Pipeline:
+    """The default pipeline in that account."""
+    return Pipeline(name="s3copy", account_id=ACCOUNT_ID, region=REGION)
+
+
+@pytest.fixture
+def s3copy(moto_account: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run one command line: `s3copy("setup", "--json", expect=0)`."""
+
+    def run(*arguments: str, expect: int | None = None) -> Outcome:
+        capsys.readouterr()
+        exit_code = run_program(list(arguments), os.environ)
+        captured = capsys.readouterr()
+        outcome = Outcome(int(exit_code), captured.out, captured.err)
+        if expect is not None:
+            assert outcome.exit_code == expect, outcome
+        return outcome
+
+    return run
+
+
+@pytest.fixture
+def write_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The operations of all calls that could change something, as they are made."""
+    calls: list[str] = []
+    reading = ("Get", "Head", "List", "Describe")
+
+    def note(model: Any, **_: Any) -> None:
+        if not model.name.startswith(reading):
+            calls.append(model.name)
+
+    original = boto3.Session.__init__
+
+    def with_hook(self: boto3.Session, *arguments: Any, **keywords: Any) -> None:
+        original(self, *arguments, **keywords)
+        self.events.register("before-call", note)
+
+    monkeypatch.setattr(boto3.Session, "__init__", with_hook)
+    return calls

@@ -1,0 +1,160 @@
+"""Deciding what to do, without AWS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3copy_cli.config import Pipeline
+from s3copy_cli.errors import NotSetUpError, OwnershipError
+from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.desired import DesiredState, desired_state
+from s3copy_cli.provision.package import Package
+from s3copy_cli.provision.plan import TEARDOWN_ORDER, Action, plan_deploy, plan_setup, plan_teardown
+from s3copy_cli.provision.resources import Kind, RemoteResource
+
+PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
+PACKAGE = Package(content=b"zip", code_sha256="c2hh")
+PARENTS = (
+    Kind.SOURCE_BUCKET,
+    Kind.DESTINATION_BUCKET,
+    Kind.LOG_GROUP,
+    Kind.DEAD_LETTER_QUEUE,
+    Kind.ROLE,
+    Kind.FUNCTION,
+)
+
+
+def desired(**options: Any) -> DesiredState:
+    return desired_state(PIPELINE, PACKAGE, **options)
+
+
+def nothing() -> dict[Kind, RemoteResource]:
+    return {kind: RemoteResource(kind, resource.name) for kind, resource in desired().resources.items()}
+
+
+def as_desired() -> dict[Kind, RemoteResource]:
+    return {
+        kind: RemoteResource(kind, resource.name, exists=True, is_ours=True, attributes=resource.attributes)
+        for kind, resource in desired().resources.items()
+    }
+
+
+def test_everything_is_created_in_the_order_of_building_and_the_trigger_last() -> None:
+    plan = plan_setup(desired(), nothing())
+    assert [step.kind for step in plan.steps] == list(Kind)
+    assert {step.action for step in plan.steps} == {Action.CREATE}
+    assert plan.steps[-1].kind is Kind.TRIGGER
+
+
+def test_a_pipeline_as_desired_is_kept() -> None:
+    plan = plan_setup(desired(), as_desired())
+    assert {step.action for step in plan.steps} == {Action.KEEP}
+    assert plan.pending == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "attribute"),
+    [(kind, attribute) for kind, resource in desired().resources.items() for attribute in resource.attributes],
+)
+def test_each_attribute_that_differs_is_updated_and_named(kind: Kind, attribute: str) -> None:
+    remote = as_desired()
+    remote[kind] = replace(remote[kind], attributes={**remote[kind].attributes, attribute: "something else"})
+    plan = plan_setup(desired(), remote)
+    (step,) = plan.pending
+    assert (step.kind, step.action) == (kind, Action.UPDATE)
+    (change,) = step.changes
+    assert change.attribute == attribute
+    assert change.old == "something else"
+    assert change.new == desired().resources[kind].attributes[attribute]
+    assert attribute in step.reason
+
+
+def test_a_bucket_with_a_kms_key_is_not_made_weaker() -> None:
+    remote = as_desired()
+    bucket = remote[Kind.SOURCE_BUCKET]
+    stronger = {**bucket.attributes, names.DEFAULT_ENCRYPTION: "aws:kms"}
+    remote[Kind.SOURCE_BUCKET] = replace(bucket, attributes=stronger)
+    assert plan_setup(desired(), remote).pending == ()
+
+
+def test_the_tls_policy_is_left_out_where_it_would_lock_everybody_out() -> None:
+    plan = plan_setup(desired(tls_not_applicable="plain HTTP"), nothing())
+    left_out = [step for step in plan.steps if step.action is Action.NOT_APPLICABLE]
+    assert [step.kind for step in left_out] == [Kind.SOURCE_BUCKET_POLICY, Kind.DESTINATION_BUCKET_POLICY]
+    assert all(step.reason == "plain HTTP" for step in left_out)
+    assert not set(left_out) & set(plan.pending)
+
+
+@pytest.mark.parametrize("kind", PARENTS)
+def test_a_foreign_resource_stops_the_plan_and_the_hint_says_how_to_go_on(kind: Kind) -> None:
+    remote = nothing()
+    remote[kind] = replace(remote[kind], exists=True, problem="it has no tag s3copy:pipeline=s3copy")
+    with pytest.raises(OwnershipError) as caught:
+        plan_setup(desired(), remote)
+    assert remote[kind].name in str(caught.value)
+    assert "--name" in caught.value.hint
+    assert "aws " in caught.value.hint, "the command that gives the tag back"
+    assert "{" not in caught.value.hint.replace("[{Key=", "").replace("}]", ""), "no template left over"
+
+
+def test_deploy_looks_at_the_function_only() -> None:
+    remote = as_desired()
+    remote[Kind.FUNCTION] = replace(
+        remote[Kind.FUNCTION], attributes={**remote[Kind.FUNCTION].attributes, names.CODE: "old"}
+    )
+    remote[Kind.LOG_GROUP] = replace(remote[Kind.LOG_GROUP], exists=False)
+    plan = plan_deploy(desired(), remote, "s3copy setup")
+    assert [(step.kind, step.action) for step in plan.steps] == [(Kind.FUNCTION, Action.UPDATE)]
+
+
+@pytest.mark.parametrize("kind", [Kind.ROLE, Kind.FUNCTION])
+def test_deploy_before_setup_names_the_command(kind: Kind) -> None:
+    remote = as_desired()
+    remote[kind] = replace(remote[kind], exists=False)
+    with pytest.raises(NotSetUpError) as caught:
+        plan_deploy(desired(), remote, "s3copy setup --local")
+    assert "s3copy setup --local" in caught.value.hint
+
+
+def test_teardown_takes_the_trigger_first_and_the_data_only_after_the_function() -> None:
+    steps = plan_teardown(as_desired(), keep_data=False).steps
+    order = [step.kind for step in steps]
+    assert order == list(TEARDOWN_ORDER)
+    assert order[:3] == [Kind.TRIGGER, Kind.PERMISSION, Kind.FUNCTION]
+    assert order.index(Kind.FUNCTION) < order.index(Kind.SOURCE_BUCKET)
+
+
+def test_keep_data_leaves_both_buckets() -> None:
+    steps = plan_teardown(as_desired(), keep_data=True).steps
+    left = {step.kind for step in steps if step.action is Action.LEAVE}
+    assert left == {Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET}
+
+
+@given(there=st.sets(st.sampled_from(TEARDOWN_ORDER)), foreign=st.sets(st.sampled_from(TEARDOWN_ORDER)))
+def test_teardown_deletes_exactly_what_is_there_and_ours(there: set[Kind], foreign: set[Kind]) -> None:
+    remote = as_desired()
+    for kind in TEARDOWN_ORDER:
+        remote[kind] = replace(
+            remote[kind],
+            exists=kind in there,
+            is_ours=kind not in foreign,
+            problem="foreign" if kind in foreign else "",
+        )
+    plan = plan_teardown(remote, keep_data=False)
+    assert {step.kind for step in plan.pending} == there - foreign
+    assert {step.kind for step in plan.steps if step.action is Action.LEAVE} == there & foreign
+
+
+@given(missing=st.sets(st.sampled_from(list(Kind))))
+def test_whatever_is_missing_is_created_and_nothing_else_is_touched(missing: set[Kind]) -> None:
+    remote = as_desired()
+    for kind in missing:
+        remote[kind] = replace(remote[kind], exists=False, attributes={})
+    plan = plan_setup(desired(), remote)
+    assert {step.kind for step in plan.pending} == missing
+    assert {step.action for step in plan.pending} <= {Action.CREATE}

@@ -1,0 +1,104 @@
+"""Policy documents: what is in them, and when two of them mean the same."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3copy_cli.config import Pipeline
+from s3copy_cli.provision.policy import (
+    canonical,
+    find_statement,
+    role_policy,
+    tls_statement,
+    trust_policy,
+    with_statement,
+)
+
+PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
+DOCUMENT = role_policy(PIPELINE, PIPELINE.source_bucket, PIPELINE.destination_bucket)
+
+
+def allowed(document: dict[str, Any]) -> set[tuple[str, str]]:
+    pairs = set()
+    for statement in document["Statement"]:
+        resources = statement["Resource"]
+        for resource in resources if isinstance(resources, list) else [resources]:
+            pairs |= {(action, resource) for action in statement["Action"]}
+    return pairs
+
+
+def test_the_policy_covers_the_tutorial_s() -> None:
+    source, destination = PIPELINE.bucket_arn(PIPELINE.source_bucket), PIPELINE.bucket_arn(PIPELINE.destination_bucket)
+    assert allowed(DOCUMENT) >= {
+        ("s3:GetObject", f"{source}/*"),
+        ("s3:PutObject", f"{destination}/*"),
+        ("s3:GetObject", f"{destination}/*"),
+        ("s3:ListBucket", source),
+        ("s3:ListBucket", destination),
+        ("logs:CreateLogStream", f"{PIPELINE.log_group_arn}:*"),
+        ("logs:PutLogEvents", f"{PIPELINE.log_group_arn}:*"),
+    }
+
+
+def test_the_policy_has_what_the_tutorial_forgot() -> None:
+    destination = f"{PIPELINE.bucket_arn(PIPELINE.destination_bucket)}/*"
+    assert allowed(DOCUMENT) >= {
+        ("s3:GetObjectTagging", f"{PIPELINE.bucket_arn(PIPELINE.source_bucket)}/*"),
+        ("s3:PutObjectTagging", destination),
+        ("s3:AbortMultipartUpload", destination),
+        ("s3:ListMultipartUploadParts", destination),
+        ("sqs:SendMessage", PIPELINE.queue_arn),
+    }
+
+
+def test_the_function_can_not_write_to_the_source_nor_make_log_groups_nor_delete() -> None:
+    source = PIPELINE.bucket_arn(PIPELINE.source_bucket)
+    for action, resource in allowed(DOCUMENT):
+        assert "*" not in action
+        assert resource != "*"
+        assert not action.startswith(("s3:Delete", "logs:CreateLogGroup", "iam:"))
+        if resource.startswith(source):
+            assert not action.startswith("s3:Put")
+
+
+def test_only_lambda_may_take_on_the_role() -> None:
+    (statement,) = trust_policy()["Statement"]
+    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+@given(seed=st.integers())
+def test_order_and_single_strings_do_not_count(seed: int) -> None:
+    shuffler = random.Random(seed)  # noqa: S311
+    other = {"Statement": [], "Version": DOCUMENT["Version"]}
+    for statement in DOCUMENT["Statement"]:
+        actions = list(statement["Action"])
+        shuffler.shuffle(actions)
+        other["Statement"].append({**statement, "Action": actions[0] if len(actions) == 1 else actions})
+    shuffler.shuffle(other["Statement"])
+    assert canonical(other) == canonical(DOCUMENT)
+
+
+@pytest.mark.parametrize("field", ["Effect", "Action", "Resource", "Sid"])
+def test_a_different_meaning_is_a_different_document(field: str) -> None:
+    changed = {**DOCUMENT, "Statement": [{**DOCUMENT["Statement"][0], field: "x"}, *DOCUMENT["Statement"][1:]]}
+    assert canonical(changed) != canonical(DOCUMENT)
+
+
+def test_a_missing_statement_is_a_different_document() -> None:
+    assert canonical({**DOCUMENT, "Statement": DOCUMENT["Statement"][1:]}) != canonical(DOCUMENT)
+
+
+def test_our_statement_is_added_next_to_others_and_replaced_in_place() -> None:
+    others = {"Sid": "Theirs", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "x"}
+    ours = tls_statement("arn:aws:s3:::bucket")
+    once = with_statement({"Version": "2012-10-17", "Statement": others}, ours)
+    assert once["Statement"] == [others, ours]
+    again = with_statement(once, tls_statement("arn:aws:s3:::other"))
+    assert again["Statement"] == [others, tls_statement("arn:aws:s3:::other")]
+    assert find_statement(again, ours["Sid"]) == tls_statement("arn:aws:s3:::other")
+    assert find_statement(None, ours["Sid"]) is None
