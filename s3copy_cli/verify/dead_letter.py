@@ -1,0 +1,127 @@
+"""Looking into the dead-letter queue without taking anything out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import error_code, is_denied, translate_errors
+from s3copy_cli.verify.parked import ParkedEvent, parse_message
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeFilterType
+
+MAX_MESSAGES = 1_000
+_PER_REQUEST = 10
+# Long enough to read 1,000 messages, short enough that a killed verify hides nothing for long.
+_HIDDEN_SECONDS = 30
+_MISSING_CODES = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+_DEPTHS: list[QueueAttributeFilterType] = [
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+]
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """What is parked.
+
+    Attributes:
+        queue: the queue's name.
+        depth: how many messages it holds, those included that somebody else is reading.
+        events: what the messages that could be read are about.
+        unread: how many messages could not be read.
+        unreadable: why the queue could not be looked into at all; empty if it could.
+    """
+
+    queue: str
+    depth: int
+    events: tuple[ParkedEvent, ...]
+    unread: int
+    unreadable: str = ""
+
+
+def peek(client: SQSClient, queue: str, queue_url: str | None, source_bucket: str) -> DeadLetter:
+    """Read the parked events and put them back.
+
+    A queue that is missing or may not be read is a result and not an exception.
+
+    Args:
+        client: SQS.
+        queue: the queue's name, for messages.
+        queue_url: its URL; None if it does not exist.
+        source_bucket: events about another bucket are not about an object of ours.
+
+    Raises:
+        AwsError: SQS failed otherwise.
+        CredentialsError: the credentials are not good.
+    """
+    if queue_url is None:
+        return DeadLetter(queue, 0, (), 0, f"the dead-letter queue {queue} is missing")
+    with translate_errors(f"looking into the dead-letter queue {queue}"):
+        try:
+            depth = _depth(client, queue_url)
+            bodies = _read(client, queue_url, depth)
+        except ClientError as error:
+            if error_code(error) in _MISSING_CODES:
+                return DeadLetter(queue, 0, (), 0, f"the dead-letter queue {queue} is missing")
+            if is_denied(error):
+                reason = (
+                    f"the dead-letter queue {queue} may not be read ({error_code(error)}): sqs:GetQueueAttributes, "
+                    "sqs:ReceiveMessage and sqs:ChangeMessageVisibility are needed"
+                )
+                return DeadLetter(queue, 0, (), 0, reason)
+            raise
+    events = tuple(event for body in bodies for event in parse_message(body, source_bucket))
+    depth = max(depth, len(bodies))
+    return DeadLetter(queue, depth, events, depth - len(bodies))
+
+
+def _depth(client: SQSClient, queue_url: str) -> int:
+    answer = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=_DEPTHS)
+    attributes: Mapping[str, str] = {str(name): value for name, value in answer.get("Attributes", {}).items()}
+    return sum(int(attributes.get(name, 0)) for name in _DEPTHS)
+
+
+def _read(client: SQSClient, queue_url: str, depth: int) -> list[str]:
+    """The bodies of the messages, each once; all are visible again afterwards."""
+    bodies: dict[str, str] = {}
+    receipts: dict[str, str] = {}
+    try:
+        while len(bodies) < MAX_MESSAGES:
+            known = len(bodies)
+            answer = client.receive_message(
+                QueueUrl=queue_url,
+                MaxNumberOfMessages=_PER_REQUEST,
+                VisibilityTimeout=_HIDDEN_SECONDS,
+                # A short poll asks only some of SQS's servers; a long one all.
+                WaitTimeSeconds=1 if len(bodies) < depth else 0,
+            )
+            for message in answer.get("Messages", []):
+                bodies[message["MessageId"]] = message["Body"]
+                receipts[message["MessageId"]] = message["ReceiptHandle"]
+            if len(bodies) == known:
+                break
+    finally:
+        _give_back(client, queue_url, list(receipts.values()))
+    return list(bodies.values())
+
+
+def _give_back(client: SQSClient, queue_url: str, receipts: Sequence[str]) -> None:
+    for chunk in _chunks(receipts):
+        entries: list[Any] = [
+            {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
+            for number, receipt in enumerate(chunk)
+        ]
+        # Entries that fail become visible by themselves when the short time is over.
+        client.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
+
+
+def _chunks(items: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), _PER_REQUEST):
+        yield items[start : start + _PER_REQUEST]

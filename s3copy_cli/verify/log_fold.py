@@ -1,0 +1,280 @@
+"""From log lines to causes, as a stream and in bounded memory: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from s3copy_cli.verify.log_lines import (
+    Done,
+    End,
+    Error,
+    ErrorKind,
+    LinesDropped,
+    Report,
+    Start,
+    Text,
+    TracebackStart,
+    classify,
+    exception_of,
+)
+
+# Distinct keys and request ids that are remembered over all causes; errors beyond are counted and never "recovered".
+MAX_SUBJECTS = 100_000
+_MAX_CAUSES = 100
+_MAX_REQUEST_IDS = 10
+_OTHER = "other errors"
+_ENDED_BY_LAMBDA = frozenset({ErrorKind.TIMEOUT, ErrorKind.OUT_OF_MEMORY, ErrorKind.CRASH, ErrorKind.INIT})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an error is about: a key, or, where none is named, the event of a request."""
+
+    key: str | None
+    request_id: str
+
+
+@dataclass
+class Cause:
+    """Errors that have one cause.
+
+    Attributes:
+        name: stable and readable, e.g. "AccessDenied on CopyObject".
+        kind: how they came about.
+        code: AWS's error code, or the exception's name.
+        operation: the API operation that failed, or empty.
+        permanent: whether the function took it for permanent.
+        message: the last one's explanation.
+        count: how many.
+        first_ms: the first one's time, milliseconds since 1970.
+        last_ms: the last one's time.
+        request_ids: the first few requests.
+        subjects: how many errors each key or request has.
+        untracked: errors about subjects beyond the bound.
+    """
+
+    name: str
+    kind: ErrorKind
+    code: str
+    operation: str
+    permanent: bool
+    message: str
+    first_ms: int
+    last_ms: int
+    count: int = 0
+    request_ids: list[str] = field(default_factory=list)
+    subjects: dict[Subject, int] = field(default_factory=dict)
+    untracked: int = 0
+
+
+@dataclass
+class Executions:
+    """What Lambda's own report lines say."""
+
+    count: int = 0
+    failed: int = 0
+    duration_sum_ms: float = 0.0
+    duration_max_ms: float = 0.0
+    max_memory_mb: int | None = None
+    timed: int = 0
+    newest_ms: int | None = None
+
+
+@dataclass
+class _Execution:
+    """What is known of the execution that a stream is in the middle of."""
+
+    request_id: str = ""
+    handled: int = 0
+    is_done: bool = False
+    failure: Error | None = None
+    failure_ms: int = 0
+    is_in_traceback: bool = False
+
+
+class LogFold:
+    """Takes log events in the order of time and keeps what matters.
+
+    Attributes:
+        executions: counts and durations.
+        dropped_lines: how many lines Lambda says it could not deliver.
+        succeeded_requests: requests that failed without naming a key, and succeeded when they were retried.
+    """
+
+    def __init__(self) -> None:
+        self.executions = Executions()
+        self.dropped_lines = 0
+        self.succeeded_requests: set[str] = set()
+        self._causes: dict[str, Cause] = {}
+        self._running: dict[str, _Execution] = {}
+        self._ended_badly: dict[str, str] = {}
+        self._failed_requests: set[str] = set()
+        self._subjects = 0
+
+    @property
+    def causes(self) -> Mapping[str, Cause]:
+        """By name."""
+        return self._causes
+
+    def feed(self, stream: str, time_ms: int, message: str) -> None:
+        """Take in one event."""
+        line = classify(message)
+        execution = self._running.get(stream)
+        if execution is None:
+            execution = self._running[stream] = _Execution()
+        if execution.is_in_traceback and isinstance(line, Text):
+            _read_traceback(execution, line.text, message)
+            return
+        execution.is_in_traceback = False
+        if isinstance(line, Start):
+            self._begin(stream, execution, line)
+        elif isinstance(line, Report):
+            self._report(stream, execution, line, time_ms)
+        elif isinstance(line, Error):
+            self._error(stream, execution, line, time_ms)
+        elif isinstance(line, Done):
+            execution.is_done = True
+            execution.request_id = execution.request_id or line.request_id
+            self._advance(time_ms)
+        elif isinstance(line, TracebackStart):
+            execution.is_in_traceback = True
+            execution.failure = execution.failure or Error(ErrorKind.UNHANDLED, "Exception")
+            execution.failure_ms = execution.failure_ms or time_ms
+        elif isinstance(line, LinesDropped):
+            self.dropped_lines += line.count
+        elif isinstance(line, End):
+            execution.request_id = execution.request_id or line.request_id
+            self._advance(time_ms)
+
+    def finish(self) -> None:
+        """There are no more events: what is still open counts as it is."""
+        for stream in list(self._running):
+            self._conclude(stream)
+
+    def _begin(self, stream: str, before: _Execution, line: Start) -> None:
+        # A failure to load the code is logged before the request that suffers from it.
+        is_init = before.failure is not None and before.failure.kind is ErrorKind.INIT and not before.request_id
+        carried = (before.failure, before.failure_ms) if is_init else (None, 0)
+        if is_init:
+            before.failure = None
+        self._conclude(stream)
+        self._ended_badly.pop(stream, None)
+        self._running[stream] = _Execution(line.request_id, failure=carried[0], failure_ms=carried[1])
+
+    def _report(self, stream: str, execution: _Execution, line: Report, time_ms: int) -> None:
+        execution.request_id = execution.request_id or line.request_id
+        executions = self.executions
+        executions.count += 1
+        if line.duration_ms is not None:
+            executions.timed += 1
+            executions.duration_sum_ms += line.duration_ms
+            executions.duration_max_ms = max(executions.duration_max_ms, line.duration_ms)
+        if line.max_memory_mb is not None:
+            executions.max_memory_mb = max(executions.max_memory_mb or 0, line.max_memory_mb)
+        self._advance(time_ms)
+        if execution.failure is None:
+            execution.failure = _failure_of(line, has_handled=execution.handled > 0)
+            execution.failure_ms = time_ms
+        self._conclude(stream)
+
+    def _error(self, stream: str, execution: _Execution, line: Error, time_ms: int) -> None:
+        if line.kind is ErrorKind.HANDLED:
+            execution.handled += 1
+            request_id = line.request_id or execution.request_id
+            execution.request_id = request_id
+            self._record(replace(line, request_id=request_id), time_ms)
+            self._advance(time_ms)
+            return
+        request_id = line.request_id or execution.request_id
+        # Older runtimes write "Task timed out" after the report that has told it already.
+        if not execution.request_id and request_id and self._ended_badly.get(stream) == request_id:
+            return
+        is_worse = execution.failure is None or (
+            execution.failure.kind is ErrorKind.UNHANDLED and line.kind in _ENDED_BY_LAMBDA
+        )
+        if is_worse:
+            execution.failure, execution.failure_ms = replace(line, request_id=request_id), time_ms
+
+    def _conclude(self, stream: str) -> None:
+        execution = self._running.pop(stream)
+        failure = execution.failure
+        # The function ends with an exception when it has logged failed keys; those errors are counted already.
+        if failure is not None and failure.kind is ErrorKind.UNHANDLED and execution.handled:
+            failure = None
+        if failure is not None:
+            request_id = failure.request_id or execution.request_id
+            self._record(replace(failure, request_id=request_id), execution.failure_ms)
+            if request_id:
+                self._ended_badly[stream] = request_id
+        elif not execution.handled and execution.is_done and execution.request_id in self._failed_requests:
+            self.succeeded_requests.add(execution.request_id)
+        if failure is not None or execution.handled:
+            self.executions.failed += 1
+
+    def _record(self, error: Error, time_ms: int) -> None:
+        name = cause_name(error)
+        if name not in self._causes and len(self._causes) >= _MAX_CAUSES:
+            name = _OTHER
+        cause = self._causes.get(name)
+        if cause is None:
+            cause = self._causes[name] = Cause(
+                name, error.kind, error.code, error.operation, error.permanent, error.message, time_ms, time_ms
+            )
+        cause.count += 1
+        cause.first_ms, cause.last_ms = min(cause.first_ms, time_ms), max(cause.last_ms, time_ms)
+        cause.message = error.message or cause.message
+        cause.permanent = cause.permanent or error.permanent
+        if error.request_id and len(cause.request_ids) < _MAX_REQUEST_IDS and error.request_id not in cause.request_ids:
+            cause.request_ids.append(error.request_id)
+        # For an error that names its key, the object alone decides; requests would only multiply the subjects.
+        subject = Subject(error.key, "" if error.key is not None else error.request_id)
+        if error.key is None and error.request_id:
+            self.succeeded_requests.discard(error.request_id)
+        if subject in cause.subjects:
+            cause.subjects[subject] += 1
+        elif self._subjects < MAX_SUBJECTS:
+            self._subjects += 1
+            cause.subjects[subject] = 1
+            if error.key is None and error.request_id:
+                self._failed_requests.add(error.request_id)
+        else:
+            cause.untracked += 1
+
+    def _advance(self, time_ms: int) -> None:
+        self.executions.newest_ms = max(self.executions.newest_ms or 0, time_ms)
+
+
+def cause_name(error: Error) -> str:
+    """What errors are grouped by."""
+    if error.kind is ErrorKind.HANDLED:
+        return f"{error.code} on {error.operation}" if error.operation else error.code
+    if error.kind is ErrorKind.UNHANDLED:
+        return f"unhandled {error.code}"
+    if error.kind is ErrorKind.INIT:
+        return f"init failure {error.code}"
+    return {
+        ErrorKind.TIMEOUT: "time-out",
+        ErrorKind.OUT_OF_MEMORY: "out of memory",
+        ErrorKind.CRASH: "process crash",
+    }[error.kind]
+
+
+def _failure_of(line: Report, *, has_handled: bool) -> Error | None:
+    if line.status == "timeout":
+        return Error(ErrorKind.TIMEOUT, "Timeout", "the execution timed out", request_id=line.request_id)
+    if line.status in {"error", "failure"} and not has_handled:
+        if line.error_type.startswith("Runtime.ExitError"):
+            return Error(ErrorKind.CRASH, line.error_type, request_id=line.request_id)
+        code = line.error_type.rsplit(".", 1)[-1] or "Exception"
+        return Error(ErrorKind.UNHANDLED, code, request_id=line.request_id)
+    return None
+
+
+def _read_traceback(execution: _Execution, text: str, message: str) -> None:
+    """One more event of a traceback: the last unindented line names the exception."""
+    if message[:1].isspace() or not text or text.startswith(("During handling of", "The above exception")):
+        return
+    exception = exception_of(text)
+    if exception is not None and execution.failure is not None and execution.failure.kind is ErrorKind.UNHANDLED:
+        execution.failure = replace(execution.failure, code=exception[0], message=exception[1])

@@ -1,0 +1,163 @@
+"""Reading the function's log group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import error_code, is_denied, translate_errors
+from s3copy_cli.verify.log_fold import Cause, Executions, LogFold
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+# FilterLogEvents gives at most so many events in a page.
+EVENTS_PER_PAGE = 10_000
+MAX_STREAMS_NAMED = 1_000
+# How far this machine's clock may lag behind AWS's.
+_CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class LogScan:
+    """What the log group says.
+
+    Attributes:
+        group: the log group's name.
+        since: the beginning of the range that was read; None if there was nothing to read.
+        until: its end.
+        incomplete: why not everything could be read; empty if it was.
+        streams: the names of the streams that had events, in order; at most 1,000.
+        streams_read: how many there were.
+        events_read: how many events.
+        executions: counts and durations from Lambda's own report lines.
+        causes: the errors by cause, the most frequent first.
+        succeeded_requests: requests that failed without naming a key and succeeded later.
+    """
+
+    group: str
+    since: datetime | None
+    until: datetime
+    incomplete: str
+    streams: tuple[str, ...]
+    streams_read: int
+    events_read: int
+    executions: Executions
+    causes: tuple[Cause, ...]
+    succeeded_requests: frozenset[str]
+
+
+class _IncompleteError(Exception):
+    """Not everything could be read, and why."""
+
+
+def scan_logs(client: CloudWatchLogsClient, group: str, since: datetime | None, now: datetime) -> LogScan:
+    """Read all events of a log group from `since` on.
+
+    A group that is missing or may not be read makes the scan incomplete; that is a result and not an exception.
+
+    Args:
+        client: CloudWatch Logs.
+        group: the log group's name.
+        since: the beginning; None if the group was not found when the pipeline was looked up.
+        now: the time of day.
+
+    Raises:
+        AwsError: CloudWatch Logs failed otherwise.
+        CredentialsError: the credentials are not good.
+    """
+    fold = LogFold()
+    streams: set[str] = set()
+    events_read = 0
+    incomplete = ""
+    try:
+        if since is None:
+            raise _IncompleteError(f"there is no log group {group}")
+        for event in _iter_events(client, group, since, now + _CLOCK_SKEW):
+            stream = str(event.get("logStreamName", ""))
+            streams.add(stream)
+            events_read += 1
+            fold.feed(stream, int(event.get("timestamp", 0)), str(event.get("message", "")))
+    except _IncompleteError as reason:
+        incomplete = str(reason)
+    fold.finish()
+    if not incomplete and fold.dropped_lines:
+        incomplete = f"Lambda dropped {fold.dropped_lines} log lines"
+    return LogScan(
+        group=group,
+        since=since,
+        until=now,
+        incomplete=incomplete,
+        streams=tuple(sorted(streams)[:MAX_STREAMS_NAMED]),
+        streams_read=len(streams),
+        events_read=events_read,
+        executions=fold.executions,
+        causes=tuple(sorted(fold.causes.values(), key=lambda cause: (-cause.count, cause.name))),
+        succeeded_requests=frozenset(fold.succeeded_requests),
+    )
+
+
+def _iter_events(
+    client: CloudWatchLogsClient, group: str, since: datetime, until: datetime
+) -> Iterator[dict[str, Any]]:
+    """Every event of the range, in the order of time.
+
+    A page may be empty and still have a successor. The embedded AWS, on the other hand, gives no token after a full
+    page: then the rest is asked for by time.
+    """
+    begin_ms, end_ms = _milliseconds(since), _milliseconds(until)
+    # The events of the last millisecond, which come again when the rest is asked for by time.
+    seen_at_ms = -1
+    seen: list[tuple[str, str]] = []
+    while True:
+        count, again = 0, list(seen)
+        for event in _iter_pages(client, group, begin_ms, end_ms):
+            count += 1
+            time_ms = int(event.get("timestamp", 0))
+            identity = (str(event.get("logStreamName", "")), str(event.get("message", "")))
+            if time_ms == begin_ms and identity in again:
+                again.remove(identity)
+                continue
+            if time_ms != seen_at_ms:
+                seen_at_ms, seen = time_ms, []
+            seen.append(identity)
+            yield event
+        if count == 0 or count % EVENTS_PER_PAGE:
+            return
+        if seen_at_ms == begin_ms:
+            raise _IncompleteError(f"more than {EVENTS_PER_PAGE} events have the same time")
+        begin_ms = seen_at_ms
+
+
+def _iter_pages(client: CloudWatchLogsClient, group: str, begin_ms: int, end_ms: int) -> Iterator[dict[str, Any]]:
+    token = ""
+    while True:
+        more: dict[str, Any] = {"nextToken": token} if token else {}
+        with translate_errors(f"reading the log group {group}"):
+            try:
+                page = client.filter_log_events(
+                    logGroupName=group, startTime=begin_ms, endTime=end_ms, limit=EVENTS_PER_PAGE, **more
+                )
+            except ClientError as error:
+                if error_code(error) == "ResourceNotFoundException":
+                    raise _IncompleteError(f"there is no log group {group}") from error
+                if is_denied(error):
+                    raise _IncompleteError(
+                        f"the log group {group} may not be read ({error_code(error)}): logs:FilterLogEvents is needed"
+                    ) from error
+                raise
+        yield from (dict(event) for event in page.get("events", []))
+        next_token = page.get("nextToken") or ""
+        if not next_token:
+            return
+        if next_token == token:
+            raise _IncompleteError("CloudWatch Logs repeated itself instead of going on")
+        token = next_token
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -1,0 +1,143 @@
+"""The function's metrics in CloudWatch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import error_code, is_denied, translate_errors
+from s3copy_cli.verify.log_fold import Executions
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+_MINUTE = 60
+_FIVE_MINUTES = 300
+_HOUR = 3600
+_MAX_DATAPOINTS = 1440
+# JSON name -> CloudWatch's name in AWS/Lambda.
+METRICS = {
+    "invocations": "Invocations",
+    "errors": "Errors",
+    "throttles": "Throttles",
+    "dropped": "AsyncEventsDropped",
+    "destination_delivery_failures": "DestinationDeliveryFailures",
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number and where it comes from.
+
+    Attributes:
+        value: the number; None if nobody knows it.
+        source: "cloudwatch" or "log"; None if nobody knows it.
+    """
+
+    value: int | None
+    source: str | None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Sums since the pipeline was deployed.
+
+    Attributes:
+        measures: by name: invocations, errors, throttles, dropped, destination_delivery_failures.
+        unreadable: why CloudWatch could not be asked; empty if it could.
+    """
+
+    measures: Mapping[str, Measure]
+    unreadable: str = ""
+
+    def value(self, name: str) -> int:
+        """The number, 0 if nobody knows it."""
+        return self.measures[name].value or 0
+
+
+def read_metrics(
+    client: CloudWatchClient, function_name: str, since: datetime, now: datetime, executions: Executions
+) -> Metrics:
+    """Sum the metrics, and put the log's numbers where CloudWatch knows less.
+
+    CloudWatch lags by a minute or two, and the embedded AWS records nothing for executions that events start, so of
+    two counts the higher one is the better one.
+
+    Args:
+        client: CloudWatch.
+        function_name: the function.
+        since: the beginning.
+        now: the time of day.
+        executions: what the log says.
+
+    Raises:
+        AwsError: CloudWatch failed, other than by refusing.
+        CredentialsError: the credentials are not good.
+    """
+    unreadable = ""
+    sums: Mapping[str, int] | None = None
+    with translate_errors("reading the function's metrics"):
+        try:
+            sums = _sums(client, function_name, since, now)
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            unreadable = f"the metrics may not be read ({error_code(error)}): cloudwatch:GetMetricData is needed"
+    return Metrics(merge(sums, executions), unreadable)
+
+
+def merge(sums: Mapping[str, int] | None, executions: Executions) -> Mapping[str, Measure]:
+    """CloudWatch's sums (None if it could not be asked, {} if it has no datapoint) and the log's counts. Pure."""
+    # No datapoint at all means zero only where there were no executions either.
+    if sums is not None and not sums and not executions.count:
+        sums = dict.fromkeys(METRICS, 0)
+    known = sums or {}
+    measures = {name: Measure(known.get(name, 0), "cloudwatch") if known else Measure(None, None) for name in METRICS}
+    for name, count in (("invocations", executions.count), ("errors", executions.failed)):
+        if not known or count > known.get(name, 0):
+            measures[name] = Measure(count, "log")
+    return measures
+
+
+def choose_period(since: datetime, until: datetime) -> int:
+    """Seconds in a datapoint: at most 1,440 of them, and a resolution that CloudWatch still keeps. Pure."""
+    seconds = max((until - since).total_seconds(), 1)
+    for period in (_MINUTE, _FIVE_MINUTES):
+        if seconds <= period * (_MAX_DATAPOINTS - 1):
+            return period
+    return _HOUR * math.ceil(seconds / (_HOUR * (_MAX_DATAPOINTS - 1)))
+
+
+def _sums(client: CloudWatchClient, function_name: str, since: datetime, now: datetime) -> Mapping[str, int]:
+    # Datapoints are stamped with the beginning of their period, so both ends are widened to whole periods.
+    until = now + timedelta(minutes=2)
+    period = choose_period(since, until)
+    start = datetime.fromtimestamp(since.timestamp() // period * period, tz=timezone.utc)
+    end = datetime.fromtimestamp(math.ceil(until.timestamp() / period) * period, tz=timezone.utc)
+    queries: list[Any] = [
+        {
+            "Id": name,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/Lambda",
+                    "MetricName": metric,
+                    "Dimensions": [{"Name": "FunctionName", "Value": function_name}],
+                },
+                "Period": period,
+                "Stat": "Sum",
+            },
+        }
+        for name, metric in METRICS.items()
+    ]
+    sums: dict[str, float] = {}
+    pages = client.get_paginator("get_metric_data").paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
+    for page in pages:
+        for result in page["MetricDataResults"]:
+            if result["Values"]:
+                sums[result["Id"]] = sums.get(result["Id"], 0.0) + sum(result["Values"])
+    return {name: round(value) for name, value in sums.items()}

@@ -1,0 +1,89 @@
+"""What a parked message is about: pure. Messages are other people's words, so nothing here may raise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import unquote_plus
+
+_MAX_TEXT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedEvent:
+    """One record of a parked message.
+
+    Attributes:
+        key: the object's key, decoded; None if the message could not be understood.
+        condition: why it was parked, e.g. "RetriesExhausted".
+        error: what the function said last.
+        event_time: when S3 says it happened; None if it is not told.
+        request_id: the invocation's id; empty if it is not told.
+    """
+
+    key: str | None
+    condition: str
+    error: str
+    event_time: datetime | None = None
+    request_id: str = ""
+
+
+def parse_message(body: str, source_bucket: str) -> tuple[ParkedEvent, ...]:
+    """The records in the envelope of a Lambda on-failure destination; at least one entry for every message."""
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        envelope = None
+    if not isinstance(envelope, dict):
+        return (ParkedEvent(None, "unknown", "the message is not the envelope of a failed event"),)
+    context = _mapping(envelope.get("requestContext"))
+    payload = _mapping(envelope.get("responsePayload"))
+    condition = _text(context.get("condition")) or "unknown"
+    error = ": ".join(text for text in (_text(payload.get("errorType")), _text(payload.get("errorMessage"))) if text)
+    request_id = _text(context.get("requestId"))
+    records = _mapping(envelope.get("requestPayload")).get("Records")
+    if not isinstance(records, list) or not records:
+        return (ParkedEvent(None, condition, error, request_id=request_id),)
+    return tuple(
+        ParkedEvent(key, condition, error, event_time, request_id)
+        for key, event_time in _iter_records(records, source_bucket)
+    )
+
+
+def _iter_records(records: list[Any], source_bucket: str) -> Iterator[tuple[str | None, datetime | None]]:
+    for record in records:
+        details = _mapping(_mapping(record).get("s3"))
+        key = _mapping(details.get("object")).get("key")
+        is_ours = _mapping(details.get("bucket")).get("name") == source_bucket
+        yield _decoded(key) if is_ours else None, _time(_mapping(record).get("eventTime"))
+
+
+def _decoded(key: object) -> str | None:
+    if not isinstance(key, str):
+        return None
+    try:
+        return unquote_plus(key, errors="strict") or None
+    except ValueError:
+        return None
+
+
+def _time(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        # Python 3.10 does not read the "Z".
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return " ".join(value[:_MAX_TEXT].split()) if isinstance(value, str) else ""

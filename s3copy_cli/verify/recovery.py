@@ -1,0 +1,75 @@
+"""Which old failures have healed: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from s3copy_cli.verify.log_fold import Cause, Subject
+from s3copy_cli.verify.parked import ParkedEvent
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What is known of the keys that a log error or a parked event names.
+
+    Attributes:
+        healed_keys: those whose object is proved, or no longer in the source.
+        succeeded_requests: requests that failed and succeeded when they were retried.
+        parked_requests: the keys of the parked events by request id (None for a record that names no key).
+    """
+
+    healed_keys: frozenset[str]
+    succeeded_requests: frozenset[str]
+    parked_requests: Mapping[str, tuple[str | None, ...]]
+
+    def of_event(self, event: ParkedEvent) -> bool:
+        """Whether a parked event's object is in order now."""
+        return event.key is not None and event.key in self.healed_keys
+
+    def of_cause(self, cause: Cause) -> int:
+        """How many of a cause's errors have healed."""
+        return sum(count for subject, count in cause.subjects.items() if self._is_healed(subject))
+
+    def _is_healed(self, subject: Subject) -> bool:
+        if subject.key is not None:
+            return subject.key in self.healed_keys
+        if not subject.request_id:
+            return False
+        if subject.request_id in self.succeeded_requests:
+            return True
+        keys = self.parked_requests.get(subject.request_id, ())
+        return bool(keys) and all(key in self.healed_keys for key in keys)
+
+
+def named_keys(causes: Iterable[Cause], events: Iterable[ParkedEvent]) -> list[str]:
+    """Every key that a log error or a parked event names, once, in a stable order."""
+    names: dict[str, None] = {}
+    for cause in causes:
+        names.update((subject.key, None) for subject in cause.subjects if subject.key is not None)
+    names.update((event.key, None) for event in events if event.key is not None)
+    return list(names)
+
+
+def parked_requests(events: Iterable[ParkedEvent]) -> Mapping[str, tuple[str | None, ...]]:
+    """The keys of each parked request."""
+    requests: dict[str, tuple[str | None, ...]] = {}
+    for event in events:
+        if event.request_id:
+            requests[event.request_id] = (*requests.get(event.request_id, ()), event.key)
+    return requests
+
+
+def causes_by_key(causes: Iterable[Cause], events: Iterable[ParkedEvent]) -> Mapping[str, str]:
+    """What explains each named key: the latest cause in the log, else what the parked event says."""
+    explained: dict[str, tuple[int, str]] = {}
+    for event in events:
+        if event.key is not None:
+            text = f"its event is parked ({event.condition})" + (f": {event.error}" if event.error else "")
+            explained[event.key] = (0, text)
+    for cause in causes:
+        text = f"{cause.name}: {cause.message}" if cause.message else cause.name
+        for subject in cause.subjects:
+            if subject.key is not None and cause.last_ms >= explained.get(subject.key, (0, ""))[0]:
+                explained[subject.key] = (cause.last_ms, text)
+    return {key: text for key, (_, text) in explained.items()}

@@ -1,0 +1,213 @@
+"""One run of verify, from the first listing to the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Protocol
+
+from s3copy_cli.deployed import DeployedPipeline
+from s3copy_cli.s3 import ObjectStore
+from s3copy_cli.verify.clock import Clock
+from s3copy_cli.verify.compare import Level, Outcome
+from s3copy_cli.verify.dead_letter import DeadLetter, peek
+from s3copy_cli.verify.logs import LogScan, scan_logs
+from s3copy_cli.verify.metrics import read_metrics
+from s3copy_cli.verify.objects import ObjectEngine
+from s3copy_cli.verify.recovery import Recovery, causes_by_key, named_keys, parked_requests
+from s3copy_cli.verify.remedies import remedy
+from s3copy_cli.verify.report import (
+    CauseReport,
+    DeadLetterReport,
+    LogsReport,
+    ObjectsReport,
+    ParkedReport,
+    Report,
+)
+from s3copy_cli.verify.tally import Tally
+from s3copy_cli.verify.verdict import find_reasons
+from s3copy_cli.verify.waiting import wait_for_copies
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sqs import SQSClient
+
+# How long log lines may take from the function to where they can be read.
+_INGESTION_LAG = timedelta(seconds=10)
+_INGESTION_INTERVAL = 1.0
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """What the person asked for.
+
+    Attributes:
+        level: how closely to look at the objects.
+        wait: seconds for copies that may be under way.
+        since: read logs and metrics from here on; None for the pipeline's deployment.
+        max_listed: how many objects to list; None for all.
+        strict: whether objects that only the destination has are a failure.
+        setup_command: the command line that rebuilds the pipeline.
+        deploy_command: the command line that updates the function.
+    """
+
+    level: Level = "metadata"
+    wait: float = 30.0
+    since: datetime | None = None
+    max_listed: int | None = 50
+    strict: bool = False
+    setup_command: str = "s3copy setup"
+    deploy_command: str = "s3copy deploy"
+
+
+@dataclass(frozen=True)
+class Services:
+    """What verify asks.
+
+    Attributes:
+        store: the data plane.
+        logs: CloudWatch Logs.
+        cloudwatch: CloudWatch metrics.
+        sqs: SQS.
+        clock: time.
+    """
+
+    store: ObjectStore
+    logs: CloudWatchLogsClient
+    cloudwatch: CloudWatchClient
+    sqs: SQSClient
+    clock: Clock
+
+
+class Listener(Protocol):
+    """Is told how far the run has come."""
+
+    def on_object(self) -> None:
+        """One more key was looked at."""
+
+    def on_pending(self, pending: int) -> None:
+        """So many objects may still be on their way."""
+
+    def on_step(self, doing: str) -> None:
+        """A new step begins."""
+
+
+def verify_pipeline(
+    deployed: DeployedPipeline, services: Services, options: VerifyOptions, listener: Listener
+) -> Report:
+    """Compare the buckets, read the logs, the metrics and the dead-letter queue, and come to a verdict.
+
+    Raises:
+        S3CopyError: something that had to be asked could not be asked.
+    """
+    clock = services.clock
+    with ObjectEngine(services.store, deployed.source, deployed.destination, options.level) as engine:
+        tally = Tally(options.max_listed)
+        for result in engine.iter_all():
+            tally.add(result, clock.monotonic())
+            listener.on_object()
+
+        waited = wait_for_copies(
+            tally,
+            engine.iter_again,
+            lambda: _parked_at(_peek(deployed, services)),
+            wait=options.wait,
+            clock=clock,
+            on_pending=listener.on_pending,
+        )
+        listener.on_step("reading the logs, the metrics and the dead-letter queue")
+        scan = _scan_settled(deployed, services, options, tally.newest_copy)
+        dead_letter = _peek(deployed, services)
+        # An object may have changed since the walk: what a failure names is looked at once more.
+        healed: set[str] = set()
+        names = named_keys(scan.causes, dead_letter.events)
+        for key, again in engine.iter_again(names):
+            tally.correct(key, again)
+            if again is None or again.outcome in (Outcome.PROVED, Outcome.EXTRA):
+                healed.add(key)
+
+    recovery = Recovery(frozenset(healed), scan.succeeded_requests, parked_requests(dead_letter.events))
+    objects = ObjectsReport(
+        counts=tally.counts,
+        source_objects=tally.source_objects,
+        source_bytes=tally.source_bytes,
+        listed=tuple(tally.listed()[: options.max_listed]),
+        causes=causes_by_key(scan.causes, dead_letter.events),
+        waited_seconds=waited,
+    )
+    logs = LogsReport(
+        scan,
+        tuple(
+            CauseReport(
+                cause,
+                recovery.of_cause(cause),
+                remedy(cause.kind, cause.code, options.setup_command, options.deploy_command),
+            )
+            for cause in scan.causes
+        ),
+    )
+    parked = DeadLetterReport(
+        dead_letter, tuple(ParkedReport(event, recovery.of_event(event)) for event in dead_letter.events)
+    )
+    now = clock.now()
+    metrics = read_metrics(
+        services.cloudwatch,
+        deployed.pipeline.function_name,
+        _begin(deployed, options) or now,
+        now,
+        scan.executions,
+    )
+    return Report(
+        pipeline=deployed.pipeline.name,
+        source_bucket=deployed.source.name,
+        destination_bucket=deployed.destination.name,
+        level=options.level,
+        objects=objects,
+        logs=logs,
+        metrics=metrics,
+        dead_letter=parked,
+        reasons=find_reasons(objects, logs, metrics, parked, strict=options.strict),
+    )
+
+
+def _scan_settled(
+    deployed: DeployedPipeline, services: Services, options: VerifyOptions, newest_copy: datetime | None
+) -> LogScan:
+    """Read the logs; where a copy is only seconds old, again until its lines are there or must have been."""
+    clock = services.clock
+    group = deployed.pipeline.log_group
+    # A log group that is missing is said to be so, whatever --since says.
+    since = None if deployed.created_at is None else _begin(deployed, options)
+    while True:
+        now = clock.now()
+        scan = scan_logs(services.logs, group, since, now)
+        if scan.incomplete or newest_copy is None or not timedelta(0) <= now - newest_copy < _INGESTION_LAG:
+            return scan
+        if _has_lines_after(scan, newest_copy):
+            return scan
+        clock.sleep(_INGESTION_INTERVAL)
+
+
+def _has_lines_after(scan: LogScan, moment: datetime) -> bool:
+    newest_ms = scan.executions.newest_ms
+    if newest_ms is None:
+        return False
+    # LastModified has whole seconds.
+    return datetime.fromtimestamp(newest_ms / 1000, tz=timezone.utc) >= moment.replace(microsecond=0)
+
+
+def _begin(deployed: DeployedPipeline, options: VerifyOptions) -> datetime | None:
+    return options.since or deployed.created_at
+
+
+def _peek(deployed: DeployedPipeline, services: Services) -> DeadLetter:
+    return peek(services.sqs, deployed.pipeline.queue_name, deployed.queue_url, deployed.source.name)
+
+
+def _parked_at(dead_letter: DeadLetter) -> dict[str, datetime]:
+    latest: dict[str, datetime] = {}
+    for event in dead_letter.events:
+        if event.key is not None and event.event_time is not None:
+            latest[event.key] = max(event.event_time, latest.get(event.key, event.event_time))
+    return latest

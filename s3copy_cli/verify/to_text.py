@@ -1,0 +1,252 @@
+"""The result for a person: what matters first, at 80 columns, with or without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from s3copy_cli.output.safe import safe, shorten
+from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
+from s3copy_cli.verify.report import CauseReport, DeadLetterReport, LogsReport, Report
+from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.verify.words import human_size, plural
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+_STYLES = {
+    Outcome.PROVED: "green",
+    Outcome.DIFFERS: "red",
+    Outcome.MISSING: "red",
+    Outcome.EXTRA: "yellow",
+    Outcome.UNPROVED: "yellow",
+    Outcome.ERROR: "red",
+}
+_MEANINGS = {
+    Outcome.PROVED: "proved",
+    Outcome.DIFFERS: "differs",
+    Outcome.MISSING: "missing at the destination",
+    Outcome.EXTRA: "only at the destination",
+    Outcome.UNPROVED: "could not be proved",
+    Outcome.ERROR: "could not be looked at",
+}
+_MAX_STREAMS = 5
+_MAX_KEYS_OF_CAUSE = 3
+_MAX_PARKED = 10
+_MAX_VALUE = 120
+_MAX_FIELDS = 8
+
+
+def write_text(report: Report, console: Console, upload_command: str, verify_command: str) -> None:
+    """Write the whole result to stdout.
+
+    Args:
+        report: what was found.
+        console: where to write.
+        upload_command: a command line that puts files into the source, for the next step.
+        verify_command: the command line of this run, for the next step.
+    """
+    from rich.text import Text
+
+    console.print(Text(f"{safe(report.source_bucket)} -> {safe(report.destination_bucket)}", style="bold"))
+    if report.objects.listed:
+        console.print()
+        console.print(_objects_table(report))
+        hidden = report.objects.total - len(report.objects.listed)
+        if hidden:
+            console.print(Text(f"… and {plural(hidden, 'more object')} (--max-listed 0 lists all)", style="dim"))
+    console.print()
+    console.print(_summary(report))
+    if report.logs.causes:
+        console.print()
+        for cause in report.logs.causes:
+            _write_cause(cause, console)
+    if report.dead_letter.parked:
+        console.print()
+        _write_parked(report.dead_letter, console)
+    console.print()
+    for line, style in _verdict(report, upload_command, verify_command):
+        console.print(Text(line, style=style))
+
+
+def _objects_table(report: Report) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("", width=1)
+    table.add_column("Key", overflow="fold", ratio=1)
+    table.add_column("Size", justify="right", no_wrap=True)
+    table.add_column("ETag", overflow="fold", min_width=10, max_width=38)
+    for result in report.objects.listed:
+        style = _STYLES[result.outcome]
+        cells: list[RenderableType] = [
+            Text(result.outcome.sigil, style=f"bold {style}"),
+            _key_cell(result, report),
+            "" if result.size is None else human_size(result.size),
+            Text(safe(result.etag or ""), style="dim"),
+        ]
+        table.add_row(*cells)
+    return table
+
+
+def _key_cell(result: ObjectResult, report: Report) -> RenderableType:
+    """The key, and below it what is wrong with it."""
+    from rich.text import Text
+
+    cell = Text(safe(result.key))
+    if result.outcome is Outcome.PROVED:
+        return cell
+    cell.append(f"\n  {_MEANINGS[result.outcome]}", style=_STYLES[result.outcome])
+    if result.outcome is Outcome.EXTRA:
+        return cell
+    for field in result.fields[:_MAX_FIELDS]:
+        cell.append(f"\n  {_field(field)}")
+    if len(result.fields) > _MAX_FIELDS:
+        cell.append(f"\n  … and {plural(len(result.fields) - _MAX_FIELDS, 'more field')} (--json has all)")
+    cause = result.message or report.objects.causes.get(result.key)
+    if cause:
+        cell.append(f"\n  cause: {_value(cause, 300)}")
+    return cell
+
+
+def _field(field: FieldComparison) -> str:
+    name = safe(field.name)
+    if field.verdict is FieldVerdict.NOT_COMPARABLE:
+        return f"{name}: not comparable, {field.reason}"
+    return f"{name}: expected {_value(field.source)}, found {_value(field.destination)}"
+
+
+def _value(value: str | None, limit: int = _MAX_VALUE) -> str:
+    return "nothing" if value is None else shorten(safe(value), limit)
+
+
+def _summary(report: Report) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_edge=False, show_header=False)
+    table.add_column("", style="bold", no_wrap=True)
+    table.add_column("", overflow="fold")
+    table.add_row("Objects", Text(_objects_line(report)))
+    table.add_row("Logs", Text(_logs_line(report.logs)))
+    table.add_row("Streams", Text(_streams_line(report.logs)))
+    table.add_row("Executions", Text(_executions_line(report)))
+    table.add_row("Dead letters", Text(_dead_letter_line(report.dead_letter)))
+    return table
+
+
+def _objects_line(report: Report) -> str:
+    counts = report.objects.counts
+    parts = [f"{counts[Outcome.PROVED]:,} proved"]
+    parts += [
+        f"{counts[outcome]:,} {_MEANINGS[outcome]}"
+        for outcome in Outcome
+        if outcome is not Outcome.PROVED and counts[outcome]
+    ]
+    compared = "size, ETag" if report.level == "listing" else "size, ETag, checksums, headers, metadata"
+    waited = f"; waited {report.objects.waited_seconds:.0f} s" if report.objects.waited_seconds >= 1 else ""
+    return f"{', '.join(parts)} (compared: {compared}{waited})"
+
+
+def _logs_line(logs: LogsReport) -> str:
+    scan = logs.scan
+    errors = plural(logs.unrecovered, "error")
+    if logs.recovered:
+        errors += f", {logs.recovered:,} recovered"
+    since = f" since {scan.since:%Y-%m-%d %H:%M:%S} UTC" if scan.since else ""
+    incomplete = f"; INCOMPLETE: {safe(scan.incomplete)}" if scan.incomplete else ""
+    streams = plural(scan.streams_read, "stream")
+    return f"{errors} in {plural(scan.events_read, 'event')} of {streams} of {scan.group}{since}{incomplete}"
+
+
+def _streams_line(logs: LogsReport) -> str:
+    names = [safe(name) for name in logs.scan.streams[-_MAX_STREAMS:]]
+    hidden = logs.scan.streams_read - len(names)
+    more = [f"… and {hidden:,} earlier (--json names them)"] if hidden else []
+    return "\n".join([*names, *more]) or "none yet"
+
+
+def _executions_line(report: Report) -> str:
+    measures = report.metrics.measures
+    parts = []
+    for name, noun in (("invocations", "invocation"), ("errors", "failed execution"), ("throttles", "throttle")):
+        measure = measures[name]
+        if measure.value is not None:
+            parts.append(f"{plural(measure.value, noun)} ({_origin(measure.source)})")
+    executions = report.logs.scan.executions
+    if executions.timed:
+        average = executions.duration_sum_ms / executions.timed
+        parts.append(f"duration {average:,.0f} ms on average, {executions.duration_max_ms:,.0f} ms at most")
+    if executions.max_memory_mb:
+        parts.append(f"{executions.max_memory_mb:,} MB at most")
+    return ", ".join(parts) or "unknown"
+
+
+def _origin(source: str | None) -> str:
+    return "CloudWatch" if source == "cloudwatch" else "log"
+
+
+def _dead_letter_line(dead_letter: DeadLetterReport) -> str:
+    queue = dead_letter.queue
+    if queue.unreadable:
+        return safe(queue.unreadable)
+    if not queue.depth:
+        return f"none ({queue.queue})"
+    recovered = f", {dead_letter.recovered:,} recovered" if dead_letter.recovered else ""
+    return f"{plural(queue.depth, 'parked event')}{recovered} ({queue.queue})"
+
+
+def _write_cause(report: CauseReport, console: Console) -> None:
+    from rich.text import Text
+
+    cause = report.cause
+    if report.unrecovered:
+        state = f", {report.recovered:,} recovered" if report.recovered else ""
+        title = Text(f"! {safe(cause.name)}: {plural(cause.count, 'error')}{state}", style="red")
+    else:
+        title = Text(f"~ {safe(cause.name)}: {plural(cause.count, 'error')}, recovered", style="dim")
+    console.print(title)
+    if cause.message:
+        console.print(Text(f"    {_value(cause.message, 300)}"))
+    keys = [subject.key for subject in cause.subjects if subject.key is not None]
+    if keys:
+        named = ", ".join(_value(key) for key in keys[:_MAX_KEYS_OF_CAUSE])
+        more = f" and {len(keys) - _MAX_KEYS_OF_CAUSE:,} more" if len(keys) > _MAX_KEYS_OF_CAUSE else ""
+        console.print(Text(f"    keys: {named}{more}"))
+    if report.unrecovered:
+        console.print(Text(f"    {report.remedy}", style="bold"))
+
+
+def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:
+    from rich.text import Text
+
+    ordered = sorted(dead_letter.parked, key=lambda parked: parked.is_recovered)
+    for parked in ordered[:_MAX_PARKED]:
+        key = _value(parked.event.key) if parked.event.key is not None else "(no key of the source bucket)"
+        detail = f": {_value(parked.event.error)}" if parked.event.error else ""
+        if parked.is_recovered:
+            console.print(Text(f"~ parked, recovered: {key}", style="dim"))
+        else:
+            console.print(Text(f"! parked ({safe(parked.event.condition)}): {key}{detail}", style="red"))
+    hidden = len(ordered) - _MAX_PARKED
+    if hidden > 0:
+        console.print(Text(f"  … and {plural(hidden, 'more parked event')} (--json has them)", style="dim"))
+
+
+def _verdict(report: Report, upload_command: str, verify_command: str) -> Iterator[tuple[str, str]]:
+    objects = report.objects
+    if report.is_proved and not objects.source_objects:
+        yield "nothing to prove yet: the source bucket is empty", "bold yellow"
+        yield f"Next: {upload_command}", ""
+        return
+    if report.is_proved:
+        amount = f"{plural(objects.source_objects, 'object')}, {human_size(objects.source_bytes)}"
+        yield f"proved: {amount}, destination equals source", "bold green"
+        return
+    yield "not shown equal: " + "; ".join(safe(reason) for reason in report.reasons), "bold red"
+    if any(objects.counts[outcome] for outcome in (Outcome.MISSING, Outcome.DIFFERS)):
+        yield f"Next: upload those files again ({upload_command}), then: {verify_command}", ""
+    elif report.logs.unrecovered:
+        yield f"Next: when it is mended, leave old errors out with: {verify_command} --since 10m", ""

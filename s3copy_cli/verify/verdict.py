@@ -1,0 +1,74 @@
+"""From everything that was found to a verdict: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from s3copy_cli.verify.compare import Outcome
+from s3copy_cli.verify.report import DeadLetterReport, LogsReport, ObjectsReport
+from s3copy_cli.verify.words import plural
+
+if TYPE_CHECKING:
+    from s3copy_cli.verify.metrics import Metrics
+
+_OBJECT_REASONS = (
+    (Outcome.MISSING, "missing at the destination"),
+    (Outcome.DIFFERS, "different at the destination"),
+    (Outcome.UNPROVED, "that could not be proved equal"),
+    (Outcome.ERROR, "that could not be looked at"),
+)
+
+
+def find_reasons(
+    objects: ObjectsReport, logs: LogsReport, metrics: Metrics, dead_letter: DeadLetterReport, *, strict: bool
+) -> tuple[str, ...]:
+    """Every reason why this is not a proof, in the order of importance; none means that it is one.
+
+    Args:
+        objects: what is known of the objects.
+        logs: what the log group says.
+        metrics: what CloudWatch says.
+        dead_letter: what is parked.
+        strict: whether objects that only the destination has are a reason too.
+    """
+    return (
+        *_object_reasons(objects, strict=strict),
+        *_log_reasons(logs),
+        *_parked_reasons(dead_letter),
+        *_metric_reasons(metrics, dead_letter),
+    )
+
+
+def _object_reasons(objects: ObjectsReport, *, strict: bool) -> Iterator[str]:
+    for outcome, what in _OBJECT_REASONS:
+        if objects.counts[outcome]:
+            yield f"{plural(objects.counts[outcome], 'object')} {what}"
+    if strict and objects.counts[Outcome.EXTRA]:
+        yield f"{plural(objects.counts[Outcome.EXTRA], 'object')} only at the destination (--strict)"
+
+
+def _log_reasons(logs: LogsReport) -> Iterator[str]:
+    if logs.unrecovered:
+        yield f"{plural(logs.unrecovered, 'unrecovered error')} in the logs"
+    if logs.scan.incomplete:
+        yield f"the logs could not be read completely: {logs.scan.incomplete}"
+
+
+def _parked_reasons(dead_letter: DeadLetterReport) -> Iterator[str]:
+    if dead_letter.unrecovered:
+        yield f"{plural(dead_letter.unrecovered, 'unrecovered event')} in the dead-letter queue"
+    if dead_letter.queue.unreadable:
+        yield dead_letter.queue.unreadable
+
+
+def _metric_reasons(metrics: Metrics, dead_letter: DeadLetterReport) -> Iterator[str]:
+    # CloudWatch also counts an event as dropped when it was parked on the way out.
+    lost = metrics.value("dropped") - dead_letter.queue.depth
+    if lost > 0:
+        yield f"{plural(lost, 'event')} dropped by Lambda that are not in the dead-letter queue"
+    failures = metrics.value("destination_delivery_failures")
+    if failures:
+        yield f"{plural(failures, 'event')} that Lambda could not park"
+    if metrics.unreadable:
+        yield metrics.unreadable
