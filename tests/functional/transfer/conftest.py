@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from s3copy_cli.config import Pipeline
 from s3copy_cli.s3 import BotoObjectStore, Bucket
 
 ACCOUNT = "123456789012"
@@ -17,8 +21,6 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -41,3 +43,26 @@ def destination(s3: Any) -> Bucket:
 @pytest.fixture
 def store(s3: Any) -> BotoObjectStore:
     return BotoObjectStore(s3, part_size=5 * MIB)
+
+
+@pytest.fixture
+def standing(moto_account: str, pipeline: Pipeline) -> Any:
+    """A pipeline that stands, as far as `upload` looks: buckets and a function with our tag. Its S3 client."""
+    session = boto3.Session(region_name=pipeline.region)
+    s3 = session.client("s3")
+    for name in (pipeline.source_bucket, pipeline.destination_bucket):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": pipeline.region})
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = session.client("iam").create_role(RoleName=pipeline.role_name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("handler.py", "")
+    session.client("lambda").create_function(
+        FunctionName=pipeline.function_name,
+        Runtime="python3.13",
+        Role=role,
+        Handler="handler.lambda_handler",
+        Code={"ZipFile": package.getvalue()},
+        Tags=dict(pipeline.tags),
+    )
+    return s3
