@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import click
 
 from s3copy_cli.commands.app import App
 from s3copy_cli.commands.common import command
-from s3copy_cli.errors import ExitCode
+from s3copy_cli.errors import ExitCode, UsageError
 from s3copy_cli.output.result import Result
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def verify(app: App, wait: float, since: str | None, level: Level, max_listed: i
     Compares every object, scans the function's log streams for errors, and reads its metrics and its
     dead-letter queue. Exit code 0 means that everything is proved, 3 that something is not.
     """
+    if not math.isfinite(wait):
+        raise UsageError("reading --wait", f"{wait} is not a number of seconds", "Pass e.g. --wait 60.")
     app.announce("Verifying")
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.s3 import BotoObjectStore

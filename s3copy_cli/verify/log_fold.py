@@ -52,6 +52,7 @@ class Cause:
         request_ids: the first few requests.
         subjects: how many errors each key or request has.
         untracked: errors about subjects beyond the bound.
+        has_one_message: whether all errors say the same.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Cause:
     request_ids: list[str] = field(default_factory=list)
     subjects: dict[Subject, int] = field(default_factory=dict)
     untracked: int = 0
+    has_one_message: bool = True
 
 
 @dataclass
@@ -223,6 +225,7 @@ class LogFold:
             )
         cause.count += 1
         cause.first_ms, cause.last_ms = min(cause.first_ms, time_ms), max(cause.last_ms, time_ms)
+        cause.has_one_message = cause.has_one_message and cause.message == error.message
         cause.message = error.message or cause.message
         cause.permanent = cause.permanent or error.permanent
         if error.request_id and len(cause.request_ids) < _MAX_REQUEST_IDS and error.request_id not in cause.request_ids:

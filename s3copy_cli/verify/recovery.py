@@ -68,7 +68,8 @@ def causes_by_key(causes: Iterable[Cause], events: Iterable[ParkedEvent]) -> Map
             text = f"its event is parked ({event.condition})" + (f": {event.error}" if event.error else "")
             explained[event.key] = (0, text)
     for cause in causes:
-        text = f"{cause.name}: {cause.message}" if cause.message else cause.name
+        # Where the messages differ, the one that was kept may be about another key.
+        text = f"{cause.name}: {cause.message}" if cause.message and cause.has_one_message else cause.name
         for subject in cause.subjects:
             if subject.key is not None and cause.last_ms >= explained.get(subject.key, (0, ""))[0]:
                 explained[subject.key] = (cause.last_ms, text)

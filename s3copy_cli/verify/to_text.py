@@ -36,6 +36,7 @@ _MAX_KEYS_OF_CAUSE = 3
 _MAX_PARKED = 10
 _MAX_VALUE = 120
 _MAX_FIELDS = 8
+_MAX_CAUSE = 200
 
 
 def write_text(report: Report, console: Console, upload_command: str, verify_command: str) -> None:
@@ -49,13 +50,15 @@ def write_text(report: Report, console: Console, upload_command: str, verify_com
     """
     from rich.text import Text
 
-    console.print(Text(f"{safe(report.source_bucket)} -> {safe(report.destination_bucket)}", style="bold"))
+    console.print(Text(f"source       {safe(report.source_bucket)}"))
+    console.print(Text(f"destination  {safe(report.destination_bucket)}"))
     if report.objects.listed:
         console.print()
         console.print(_objects_table(report))
         hidden = report.objects.total - len(report.objects.listed)
         if hidden:
             console.print(Text(f"… and {plural(hidden, 'more object')} (--max-listed 0 lists all)", style="dim"))
+        _write_details(report, console)
     console.print()
     console.print(_summary(report))
     if report.logs.causes:
@@ -83,7 +86,7 @@ def _objects_table(report: Report) -> Table:
         style = _STYLES[result.outcome]
         cells: list[RenderableType] = [
             Text(result.outcome.sigil, style=f"bold {style}"),
-            _key_cell(result, report),
+            Text(safe(result.key)),
             "" if result.size is None else human_size(result.size),
             Text(safe(result.etag or ""), style="dim"),
         ]
@@ -91,24 +94,29 @@ def _objects_table(report: Report) -> Table:
     return table
 
 
-def _key_cell(result: ObjectResult, report: Report) -> RenderableType:
-    """The key, and below it what is wrong with it."""
+def _write_details(report: Report, console: Console) -> None:
+    """What is wrong with each listed object that is not proved."""
     from rich.text import Text
 
-    cell = Text(safe(result.key))
-    if result.outcome is Outcome.PROVED:
-        return cell
-    cell.append(f"\n  {_MEANINGS[result.outcome]}", style=_STYLES[result.outcome])
-    if result.outcome is Outcome.EXTRA:
-        return cell
+    for result in report.objects.listed:
+        lines = list(_details(result, report))
+        if not lines:
+            continue
+        console.print()
+        title = f"{result.outcome.sigil} {shorten(safe(result.key), _MAX_VALUE)}: {_MEANINGS[result.outcome]}"
+        console.print(Text(title, style=_STYLES[result.outcome]))
+        for line in lines:
+            console.print(_indented(line))
+
+
+def _details(result: ObjectResult, report: Report) -> Iterator[str]:
     for field in result.fields[:_MAX_FIELDS]:
-        cell.append(f"\n  {_field(field)}")
+        yield _field(field)
     if len(result.fields) > _MAX_FIELDS:
-        cell.append(f"\n  … and {plural(len(result.fields) - _MAX_FIELDS, 'more field')} (--json has all)")
+        yield f"… and {plural(len(result.fields) - _MAX_FIELDS, 'more field')} (--json has all)"
     cause = result.message or report.objects.causes.get(result.key)
-    if cause:
-        cell.append(f"\n  cause: {_value(cause, 300)}")
-    return cell
+    if cause and result.outcome not in (Outcome.PROVED, Outcome.EXTRA):
+        yield f"cause: {_value(cause, _MAX_CAUSE)}"
 
 
 def _field(field: FieldComparison) -> str:
@@ -141,7 +149,7 @@ def _objects_line(report: Report) -> str:
     counts = report.objects.counts
     parts = [f"{counts[Outcome.PROVED]:,} proved"]
     parts += [
-        f"{counts[outcome]:,} {_MEANINGS[outcome]}"
+        f"{counts[outcome]:,} {_MEANINGS[outcome]} ({outcome.sigil})"
         for outcome in Outcome
         if outcome is not Outcome.PROVED and counts[outcome]
     ]
@@ -164,7 +172,7 @@ def _logs_line(logs: LogsReport) -> str:
 def _streams_line(logs: LogsReport) -> str:
     names = [safe(name) for name in logs.scan.streams[-_MAX_STREAMS:]]
     hidden = logs.scan.streams_read - len(names)
-    more = [f"… and {hidden:,} earlier (--json names them)"] if hidden else []
+    more = [f"… and {hidden:,} more (--json names them)"] if hidden else []
     return "\n".join([*names, *more]) or "none yet"
 
 
@@ -209,14 +217,21 @@ def _write_cause(report: CauseReport, console: Console) -> None:
         title = Text(f"~ {safe(cause.name)}: {plural(cause.count, 'error')}, recovered", style="dim")
     console.print(title)
     if cause.message:
-        console.print(Text(f"    {_value(cause.message, 300)}"))
+        console.print(_indented(_value(cause.message, _MAX_CAUSE)))
     keys = [subject.key for subject in cause.subjects if subject.key is not None]
     if keys:
         named = ", ".join(_value(key) for key in keys[:_MAX_KEYS_OF_CAUSE])
         more = f" and {len(keys) - _MAX_KEYS_OF_CAUSE:,} more" if len(keys) > _MAX_KEYS_OF_CAUSE else ""
-        console.print(Text(f"    keys: {named}{more}"))
+        console.print(_indented(f"keys: {named}{more}"))
     if report.unrecovered:
-        console.print(Text(f"    {report.remedy}", style="bold"))
+        console.print(_indented(report.remedy, style="bold"))
+
+
+def _indented(text: str, style: str = "") -> RenderableType:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    return Padding(Text(text, style=style), (0, 0, 0, 4))
 
 
 def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:

@@ -1,0 +1,285 @@
+"""The walk with HEADs, and the waiting, on a store in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from s3copy_cli.errors import AwsError, CredentialsError
+from s3copy_cli.s3 import Bucket, ObjectHead
+from s3copy_cli.verify.compare import Level, Outcome
+from s3copy_cli.verify.objects import ObjectEngine
+from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.verify.tally import Tally
+from s3copy_cli.verify.waiting import wait_for_copies
+
+Head = Callable[..., ObjectHead]
+
+
+@pytest.fixture
+def look(store: Any, source: Bucket, destination: Bucket) -> Callable[..., dict[str, ObjectResult]]:
+    def run(level: Level = "metadata") -> dict[str, ObjectResult]:
+        with ObjectEngine(store, source, destination, level) as engine:
+            return {result.key: result for result in engine.iter_all()}
+
+    return run
+
+
+def test_each_outcome(store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]) -> None:
+    store.put(*[head(key) for key in ("equal", "different", "refused", "unknown", "missing")])
+    del store.destination["missing"]
+    store.destination["different"] = head("different", metadata={"a": "1"})
+    store.destination["unknown"] = head("unknown", encryption="aws:kms")
+    store.destination["extra"] = head("extra")
+    store.failures["refused"] = AwsError("looking", "HeadObject answered 403", operation="HeadObject", code="403")
+    results = look()
+    assert {key: result.outcome for key, result in results.items()} == {
+        "different": Outcome.DIFFERS,
+        "equal": Outcome.PROVED,
+        "extra": Outcome.EXTRA,
+        "missing": Outcome.MISSING,
+        "refused": Outcome.ERROR,
+        "unknown": Outcome.UNPROVED,
+    }
+    assert [field.name for field in results["different"].fields] == ["x-amz-meta-a"]
+    assert results["refused"].message == "looking: HeadObject answered 403"
+
+
+def test_results_come_in_key_order_and_many_of_them(
+    store: Any, head: Head, source: Bucket, destination: Bucket
+) -> None:
+    keys = [f"{number:04}" for number in range(700)]
+    store.put(*[head(key) for key in keys])
+    with ObjectEngine(store, source, destination, "metadata") as engine:
+        assert [result.key for result in engine.iter_all()] == keys
+    assert store.heads == 2 * 700
+
+
+def test_the_listing_level_needs_no_head_where_etags_are_equal(
+    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
+) -> None:
+    store.put(head("equal"), head("kms"))
+    store.destination["equal"] = head("equal", headers={})
+    store.destination["kms"] = head("kms", etag="f" * 32, encryption="aws:kms")
+    results = look("listing")
+    assert results["equal"].outcome is Outcome.PROVED
+    # Different ETags prove a difference only where HEAD shows that they are digests.
+    assert results["kms"].outcome is Outcome.UNPROVED
+    assert store.heads == 3
+
+
+def test_a_network_that_fails_is_not_a_verdict_about_objects(
+    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
+) -> None:
+    store.put(head("a"))
+    store.failures["a"] = AwsError("looking", "no connection", code="EndpointConnectionError")
+    with pytest.raises(AwsError, match="no connection"):
+        look()
+
+
+def test_credentials_that_expire_end_the_run(
+    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
+) -> None:
+    store.put(head("a"))
+    store.failures["a"] = CredentialsError("looking", "expired")
+    with pytest.raises(CredentialsError):
+        look()
+
+
+def test_deleted_between_listing_and_head(
+    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
+) -> None:
+    store.put(head("gone"), head("stays"), head("left"))
+
+    def delete(store: Any, bucket: Bucket, key: str) -> None:
+        store.source.pop("gone", None)
+        store.destination.pop("gone", None)
+        store.source.pop("left", None)
+
+    store.before_head = delete
+    results = look()
+    assert "gone" not in results
+    assert results["stays"].outcome is Outcome.PROVED
+    assert results["left"].outcome is Outcome.EXTRA
+
+
+def test_copied_between_the_two_listings(
+    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
+) -> None:
+    store.put(head("late"), copied=False)
+    store.before_head = lambda store, bucket, key: store.put(head("late"))
+    assert look()["late"].outcome is Outcome.PROVED
+
+
+def test_put_into_the_source_after_its_listing(
+    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
+) -> None:
+    store.destination["new"] = head("new")
+    store.before_head = lambda store, bucket, key: store.put(head("new"))
+    assert look()["new"].outcome is Outcome.PROVED
+
+
+def test_overwritten_between_the_two_heads_is_looked_at_again(
+    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
+) -> None:
+    store.put(head("k", b"old"))
+
+    def overwrite(store: Any, bucket: Bucket, key: str) -> None:
+        # Source old, destination new: a difference that never was.
+        if store.heads == 2:
+            store.put(head("k", b"new"))
+
+    store.before_head = overwrite
+    assert look()["k"].outcome is Outcome.PROVED
+    assert store.heads == 5
+
+
+def test_a_key_that_never_rests_ends_as_a_difference(
+    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
+) -> None:
+    store.put(head("k"), copied=False)
+
+    def overwrite(store: Any, bucket: Bucket, key: str) -> None:
+        store.source["k"] = head("k", str(store.heads).encode())
+
+    store.before_head = overwrite
+    assert look()["k"].outcome is Outcome.MISSING
+    assert store.heads == 9
+
+
+def test_what_a_running_copy_would_explain(head: Head) -> None:
+    moment = datetime(2026, 1, 1)
+    earlier = moment - timedelta(seconds=5)
+    stale = ObjectResult("k", Outcome.UNPROVED, source_modified=moment, destination_modified=earlier)
+    assert stale.may_be_under_way
+    assert not replace(stale, source_modified=earlier).may_be_under_way
+    assert not replace(stale, source_modified=None).may_be_under_way
+    assert ObjectResult("k", Outcome.MISSING).may_be_under_way
+    assert not ObjectResult("k", Outcome.ERROR).may_be_under_way
+
+
+class Waiting:
+    """A walk, then the waiting, with a clock that only sleeping moves."""
+
+    def __init__(self, store: Any, time: Any, source: Bucket, destination: Bucket) -> None:
+        self.store, self.time = store, time
+        self.buckets = source, destination
+        self.tally = Tally(None)
+        self.parked: dict[str, datetime] = {}
+        self.pending: list[int] = []
+
+    def run(self, wait: float, walk_seconds: float = 0.0) -> float:
+        with ObjectEngine(self.store, *self.buckets, "metadata") as engine:
+            for result in engine.iter_all():
+                self.tally.add(result, self.time.seconds)
+            self.time.seconds += walk_seconds
+            return wait_for_copies(
+                self.tally,
+                engine.iter_again,
+                lambda: self.parked,
+                wait=wait,
+                clock=self.time.clock(),
+                on_pending=self.pending.append,
+            )
+
+
+@pytest.fixture
+def waiting(store: Any, fake_time: Any, source: Bucket, destination: Bucket) -> Waiting:
+    return Waiting(store, fake_time, source, destination)
+
+
+def test_waiting_ends_when_the_copies_have_come(waiting: Waiting, head: Head) -> None:
+    waiting.store.put(head("a"), head("b"), copied=False)
+    waiting.store.put(head("c"))
+    waiting.time.on_sleep = lambda now: waiting.store.put(head("a"), *([head("b")] if now > 7 else []))
+    waited = waiting.run(30)
+    assert 7 < waited < 13
+    assert waiting.tally.is_all_proved
+    assert waiting.tally.counts[Outcome.PROVED] == waiting.tally.source_objects == 3
+    assert waiting.pending[0] == 2
+    assert waiting.pending[-1] == 0
+
+
+def test_waiting_ends_after_its_time(waiting: Waiting, head: Head) -> None:
+    waiting.store.put(head("a"), copied=False)
+    assert waiting.run(30) == pytest.approx(30)
+    assert waiting.tally.counts[Outcome.MISSING] == 1
+    # Looked at with growing intervals, not all the time.
+    assert waiting.store.heads < 60
+
+
+def test_no_waiting_was_asked_for(waiting: Waiting, head: Head) -> None:
+    waiting.store.put(head("a"), copied=False)
+    assert waiting.run(0) == 0
+    assert waiting.store.heads == 3
+
+
+def test_nothing_is_pending(waiting: Waiting, head: Head) -> None:
+    waiting.store.put(head("a"))
+    waiting.store.destination["extra"] = head("extra")
+    assert waiting.run(30) == 0
+    assert waiting.pending == []
+
+
+def test_after_a_walk_longer_than_the_wait_there_is_one_more_look(waiting: Waiting, head: Head) -> None:
+    waiting.store.put(head("a"), copied=False)
+    waiting.store.before_head = lambda store, bucket, key: store.heads > 3 and store.put(head("a"))
+    waited = waiting.run(30, walk_seconds=100)
+    assert waited == 0
+    assert waiting.tally.is_all_proved
+
+
+def test_waiting_ends_when_nothing_can_come_any_more(waiting: Waiting, head: Head, fake_time: Any) -> None:
+    waiting.store.put(head("a"), copied=False)
+    waiting.parked = {"a": fake_time.now() + timedelta(milliseconds=300)}
+    assert waiting.run(30) == 0
+    assert waiting.tally.counts[Outcome.MISSING] == 1
+
+
+def test_a_parked_event_of_an_earlier_state_does_not_end_the_waiting(
+    waiting: Waiting, head: Head, fake_time: Any
+) -> None:
+    waiting.store.put(head("a"), copied=False)
+    waiting.parked = {"a": fake_time.now() - timedelta(seconds=2)}
+    waiting.time.on_sleep = lambda now: now > 3 and waiting.store.put(head("a"))
+    assert waiting.run(30) > 3
+    assert waiting.tally.is_all_proved
+
+
+def test_deleted_while_waiting(waiting: Waiting, head: Head) -> None:
+    waiting.store.put(head("a"), copied=False)
+    waiting.time.on_sleep = lambda now: waiting.store.source.clear()
+    waiting.run(30)
+    assert waiting.tally.source_objects == 0
+    assert waiting.tally.source_bytes == 0
+
+
+def test_the_tally_keeps_what_is_shown_and_counts_the_rest() -> None:
+    tally = Tally(2)
+    for number in range(5):
+        tally.add(ObjectResult(f"p{number}", Outcome.PROVED, 10), 0)
+        tally.add(ObjectResult(f"x{number}", Outcome.EXTRA, 7), 0)
+        tally.add(ObjectResult(f"d{number}", Outcome.DIFFERS, 1), 0)
+    assert [result.key for result in tally.listed()] == ["d0", "d1", "d2", "d3", "d4", "x0", "x1", "p0", "p1"]
+    assert (tally.source_objects, tally.source_bytes) == (10, 55)
+    assert tally.counts[Outcome.EXTRA] == 5
+
+
+@pytest.mark.parametrize("key", ["p0", "p4", "d0"])
+def test_a_later_look_corrects_the_counts(key: str) -> None:
+    tally = Tally(1)
+    for number in range(5):
+        tally.add(ObjectResult(f"p{number}", Outcome.PROVED, 10), 0)
+    tally.add(ObjectResult("d0", Outcome.DIFFERS, 10), 0)
+    tally.correct(key, ObjectResult(key, Outcome.MISSING, 10))
+    assert (tally.source_objects, tally.source_bytes) == (6, 60)
+    assert tally.counts[Outcome.MISSING] == 1
+    tally.correct(key, ObjectResult(key, Outcome.PROVED, 10))
+    assert (tally.source_objects, tally.source_bytes) == (6, 60)
+    assert tally.counts[Outcome.MISSING] == 0
+    tally.correct("p0", None)
+    assert tally.source_objects == 6
