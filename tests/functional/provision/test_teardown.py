@@ -1,0 +1,169 @@
+"""`s3copy teardown` against the APIs in moto."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from s3copy_cli.config import Pipeline
+
+Run = Callable[..., Any]
+REGION = "eu-west-1"
+
+
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=REGION)
+
+
+def everything() -> dict[str, list[Any]]:
+    return {
+        "buckets": client("s3").list_buckets()["Buckets"],
+        "roles": client("iam").list_roles()["Roles"],
+        "functions": client("lambda").list_functions()["Functions"],
+        "log groups": client("logs").describe_log_groups()["logGroups"],
+        "queues": client("sqs").list_queues().get("QueueUrls", []),
+    }
+
+
+EMPTY: dict[str, list[Any]] = {"buckets": [], "roles": [], "functions": [], "log groups": [], "queues": []}
+
+
+def test_teardown_leaves_nothing_and_a_second_one_finds_nothing(s3copy: Run, write_calls: list[str]) -> None:
+    s3copy("setup", expect=0)
+    first = s3copy("teardown", "--yes", "--json", expect=0)
+    assert len(first.data["removed"]) == 9
+    assert first.data["remaining"] == []
+    assert everything() == EMPTY
+
+    write_calls.clear()
+    second = s3copy("teardown", "--yes", "--json", expect=0)
+    assert second.data["removed"] == []
+    assert write_calls == []
+
+
+def test_teardown_without_setup_is_done_already(s3copy: Run) -> None:
+    outcome = s3copy("teardown", "--yes", expect=0)
+    assert "nothing to remove" in outcome.stdout
+
+
+def test_the_buckets_go_with_versions_markers_and_open_uploads(s3copy: Run, pipeline: Pipeline) -> None:
+    s3copy("setup", expect=0)
+    s3 = client("s3")
+    # The pump of moto would look for Docker: the trigger is not what is tested here.
+    s3.put_bucket_notification_configuration(Bucket=pipeline.source_bucket, NotificationConfiguration={})
+    for bucket in (pipeline.source_bucket, pipeline.destination_bucket):
+        # moto applies a Deny without looking at its condition.
+        s3.delete_bucket_policy(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        for key in ("a", "a", "dir/b", "x\ny"):
+            s3.put_object(Bucket=bucket, Key=key, Body=b"1")
+        s3.delete_object(Bucket=bucket, Key="a")
+        s3.create_multipart_upload(Bucket=bucket, Key="open")
+    s3copy("teardown", "--yes", expect=0)
+    assert everything() == EMPTY
+
+
+def test_keep_data_keeps_both_buckets_and_setup_takes_them_again(s3copy: Run, pipeline: Pipeline) -> None:
+    s3copy("setup", expect=0)
+    client("s3").delete_bucket_policy(Bucket=pipeline.destination_bucket)
+    client("s3").put_object(Bucket=pipeline.destination_bucket, Key="kept", Body=b"1")
+    outcome = s3copy("teardown", "--yes", "--keep-data", "--json", expect=0)
+    assert {entry["name"] for entry in outcome.data["remaining"]} == {
+        pipeline.source_bucket,
+        pipeline.destination_bucket,
+    }
+    assert client("s3").get_object(Bucket=pipeline.destination_bucket, Key="kept")["Body"].read() == b"1"
+    configuration = client("s3").get_bucket_notification_configuration(Bucket=pipeline.source_bucket)
+    assert "LambdaFunctionConfigurations" not in configuration
+
+    again = s3copy("setup", "--json", expect=0)
+    kept = {step["resource"] for step in again.data["steps"] if step["action"] == "keep"}
+    assert {"source bucket", "destination bucket"} <= kept
+
+
+def test_what_is_not_ours_is_left_and_named(s3copy: Run, pipeline: Pipeline) -> None:
+    s3copy("setup", expect=0)
+    client("s3").delete_bucket_tagging(Bucket=pipeline.destination_bucket)
+    outcome = s3copy("teardown", "--yes", expect=0)
+    assert pipeline.destination_bucket in outcome.stdout
+    assert "has no tag" in outcome.stdout
+    assert [bucket["Name"] for bucket in everything()["buckets"]] == [pipeline.destination_bucket]
+
+
+def test_policies_added_to_our_role_by_hand_do_not_keep_it(s3copy: Run, pipeline: Pipeline) -> None:
+    s3copy("setup", expect=0)
+    iam = client("iam")
+    document = '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}'
+    managed = iam.create_policy(PolicyName="theirs", PolicyDocument=document)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=pipeline.role_name, PolicyArn=managed)
+    iam.put_role_policy(RoleName=pipeline.role_name, PolicyName="extra", PolicyDocument=document)
+    s3copy("teardown", "--yes", expect=0)
+    assert everything() == EMPTY
+    assert iam.get_policy(PolicyArn=managed), "the policy itself is somebody else's"
+
+
+def test_one_failure_does_not_stop_the_rest(s3copy: Run, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    from s3copy_cli.provision.removal import Remover
+
+    remove_queue = Remover._remove_queue
+
+    def refuse(self: Remover, name: str) -> None:
+        raise ClientError(
+            {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"RequestId": "r-1"}},
+            "DeleteQueue",
+        )
+
+    monkeypatch.setattr(Remover, "_remove_queue", refuse)
+    s3copy("setup", expect=0)
+    outcome = s3copy("teardown", "--yes", "--json", expect=1)
+    assert [entry["resource"] for entry in outcome.data["remaining"]] == ["dead-letter queue"]
+    (problem,) = outcome.envelope["errors"]
+    assert problem["code"] == "AccessDenied"
+    assert "r-1" in problem["message"]
+    assert "sqs:DeleteQueue" in problem["hint"]
+    assert {kind for kind, found in everything().items() if found} == {"queues"}
+
+    monkeypatch.setattr(Remover, "_remove_queue", remove_queue)
+    s3copy("teardown", "--yes", expect=0)
+    assert everything() == EMPTY
+
+
+def test_a_dry_run_shows_what_would_go(s3copy: Run, write_calls: list[str]) -> None:
+    s3copy("setup", expect=0)
+    write_calls.clear()
+    outcome = s3copy("teardown", "--dry-run", expect=0)
+    assert "9 to delete" in outcome.stdout
+    assert write_calls == []
+
+
+def test_with_nobody_to_ask_it_insists_on_yes(s3copy: Run, write_calls: list[str]) -> None:
+    s3copy("setup", expect=0)
+    write_calls.clear()
+    outcome = s3copy("teardown", expect=2)
+    assert "s3copy teardown --yes" in outcome.stderr
+    assert write_calls == []
+
+
+@pytest.mark.parametrize("killed_after", range(1, 9))
+def test_killed_after_any_step_and_run_again(s3copy: Run, monkeypatch: pytest.MonkeyPatch, killed_after: int) -> None:
+    from s3copy_cli.provision.removal import Remover
+
+    remove = Remover._remove
+    taken: list[Any] = []
+
+    def remove_then_die(self: Remover, step: Any) -> None:
+        remove(self, step)
+        taken.append(step)
+        if len(taken) == killed_after:
+            raise KeyboardInterrupt
+
+    s3copy("setup", expect=0)
+    monkeypatch.setattr(Remover, "_remove", remove_then_die)
+    s3copy("teardown", "--yes", expect=130)
+    monkeypatch.setattr(Remover, "_remove", remove)
+    s3copy("teardown", "--yes", expect=0)
+    assert everything() == EMPTY
