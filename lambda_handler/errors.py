@@ -107,7 +107,7 @@ def is_permanent(code: str, status: int) -> bool:
         return True
     if code in _PASSING_CODES or status in _PASSING_STATUSES:
         return False
-    return 300 <= status < 500 or status == 501
+    return 300 <= status < 500
 
 
 def _safe_repr(key: str | None) -> str:

@@ -166,6 +166,13 @@ def test_a_head_is_repeated_by_the_sdk_and_counted(objects, sent) -> None:
     assert len(sent) == 5
 
 
+def test_what_the_sdk_gave_up_repeating_is_counted(objects, sent) -> None:
+    adapter = objects([Answer(503)] * 3)
+    with pytest.raises(RequestError, match="HeadObject: ServiceUnavailable: source bucket p-source"):
+        adapter.head_source(KEY)
+    assert adapter.requests == len(sent) == 3
+
+
 def test_a_network_that_stays_down_is_a_temporary_failure(objects) -> None:
     down = EndpointConnectionError(endpoint_url="https://s3", error="refused")
     report = run(objects([down] * 15))
