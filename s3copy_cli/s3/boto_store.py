@@ -169,7 +169,8 @@ class BotoObjectStore:
         except CancelledError:
             if progress.stopped_by is None:
                 raise
-            raise progress.stopped_by from None
+        if progress.stopped_by is not None:
+            raise progress.stopped_by
 
     def delete_versions(self, bucket: Bucket, versions: Sequence[ObjectVersion]) -> list[DeleteFailure]:
         """See ObjectStore."""
@@ -258,21 +259,24 @@ class BotoObjectStore:
 
 
 class _Progress(BaseSubscriber):
-    """Passes progress on; what that raises stops the transfer, at once and without a retry."""
+    """Passes progress on; what that raises cancels the transfer.
+
+    Raising here would leave the file open. After a cancel, s3transfer's reader raises CancelledError at the next read,
+    the one exception that botocore neither wraps nor answers with a retry.
+    """
 
     def __init__(self, on_progress: Callable[[int], None]) -> None:
         self._on_progress = on_progress
         self.stopped_by: Exception | None = None
 
     def on_progress(self, future: TransferFuture, bytes_transferred: int, **_: Any) -> None:
+        if self.stopped_by is not None:
+            return
         try:
             self._on_progress(bytes_transferred)
-        except Exception as error:
-            # put_file raises it in its caller's thread.
+        except Exception as error:  # noqa: BLE001  (put_file raises it in its caller's thread)
             self.stopped_by = error
             future.cancel()
-            # The one exception that botocore neither wraps nor answers with a retry.
-            raise CancelledError from error
 
 
 def _object_head(key: str, answer: Mapping[str, Any]) -> ObjectHead:
