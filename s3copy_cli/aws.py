@@ -289,7 +289,7 @@ def _sentence(error: Exception) -> str:
 def _endpoint_hint(region: str) -> str:
     known = botocore.session.Session().get_available_regions("s3")
     if region and region not in known:
-        close = difflib.get_close_matches(region, known, n=1)
-        suggestion = f" Did you mean {close[0]}?" if close else ""
+        close = difflib.get_close_matches(region, known, n=2)
+        suggestion = f" Did you mean {' or '.join(close)}?" if close else ""
         return f"This SDK does not know a Region {region!r}.{suggestion}"
     return "Check the network, --endpoint-url and --region."
