@@ -174,10 +174,10 @@ def _classify_document(document: Mapping[str, Any]) -> LogLine:
 
 
 def _classify_own(document: Mapping[str, Any], request_id: str) -> LogLine:
-    outcome = document.get("outcome")
+    outcome = _text(document.get("outcome"), _MAX_NAME)
     error = _mapping(document.get("error"))
-    if outcome in _FAILED_OUTCOMES or document.get("level") in {"ERROR", "CRITICAL"}:
-        code = _text(error.get("code"), _MAX_NAME) or _text(outcome, _MAX_NAME) or "Unknown"
+    if outcome in _FAILED_OUTCOMES or _text(document.get("level")) in {"ERROR", "CRITICAL"}:
+        code = _text(error.get("code"), _MAX_NAME) or outcome or "Unknown"
         key = document.get("key")
         return Error(
             ErrorKind.HANDLED,

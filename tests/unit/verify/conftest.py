@@ -119,7 +119,7 @@ def destination() -> Bucket:
 
 @pytest.fixture
 def log_lines() -> Callable[[str], list[tuple[str, str]]]:
-    """Read a corpus of log lines: stream and message, divided by a tab; \\n, \\t and \\x1b as escapes."""
+    """Read a corpus of log lines: stream and message, divided by a bar; text lines hold \\n, \\t and \\x1b as escapes."""
 
     def read(name: str) -> list[tuple[str, str]]:
         path = Path(__file__).parent / "data" / name
@@ -127,7 +127,10 @@ def log_lines() -> Callable[[str], list[tuple[str, str]]]:
         for line in path.read_text(encoding="utf-8").splitlines():
             if line and not line.startswith("#"):
                 stream, message = line.split("|", 1)
-                pairs.append((stream, message.replace("\\n", "\n").replace("\\t", "\t").replace("\\x1b", "\x1b")))
+                # JSON brings its own escapes.
+                if not message.startswith("{"):
+                    message = message.replace("\\n", "\n").replace("\\t", "\t").replace("\\x1b", "\x1b")
+                pairs.append((stream, message))
         return pairs
 
     return read

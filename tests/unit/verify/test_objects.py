@@ -90,9 +90,7 @@ def test_credentials_that_expire_end_the_run(
         look()
 
 
-def test_deleted_between_listing_and_head(
-    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
-) -> None:
+def test_deleted_between_listing_and_head(store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]) -> None:
     store.put(head("gone"), head("stays"), head("left"))
 
     def delete(store: Any, bucket: Bucket, key: str) -> None:
@@ -107,9 +105,7 @@ def test_deleted_between_listing_and_head(
     assert results["left"].outcome is Outcome.EXTRA
 
 
-def test_copied_between_the_two_listings(
-    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
-) -> None:
+def test_copied_between_the_two_listings(store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]) -> None:
     store.put(head("late"), copied=False)
     store.before_head = lambda store, bucket, key: store.put(head("late"))
     assert look()["late"].outcome is Outcome.PROVED

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from s3copy_cli.errors import UsageError
+from s3copy_cli.verify.since import parse_since
+from s3copy_cli.verify.words import human_size, plural
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("90s", NOW - timedelta(seconds=90)),
+        ("30m", NOW - timedelta(minutes=30)),
+        ("2h", NOW - timedelta(hours=2)),
+        (" 1d ", NOW - timedelta(days=1)),
+        ("2W", NOW - timedelta(days=14)),
+        ("2026-02-28", datetime(2026, 2, 28, tzinfo=timezone.utc)),
+        ("2026-02-28T10:00", datetime(2026, 2, 28, 10, tzinfo=timezone.utc)),
+        ("2026-02-28T10:00:00Z", datetime(2026, 2, 28, 10, tzinfo=timezone.utc)),
+        ("2026-02-28T10:00+02:00", datetime(2026, 2, 28, 8, tzinfo=timezone.utc)),
+        ("999999w", datetime(1970, 1, 1, tzinfo=timezone.utc)),
+        ("0001-01-01", datetime(1970, 1, 1, tzinfo=timezone.utc)),
+    ],
+)
+def test_ages_and_dates(text: str, moment: datetime) -> None:
+    assert parse_since(text, NOW) == moment
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2", "h", "-2h", "2026-13-01", "1.5h", "2027-01-01"])
+def test_anything_else_is_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError, match="reading --since"):
+        parse_since(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KB"),
+        (5300, "5.2 KB"),
+        (1024**2 - 1, "1.0 MB"),
+        (5 * 1024**3, "5.0 GB"),
+        (48 * 1024**4, "48.0 TB"),
+        (2048 * 1024**5, "2,048.0 PB"),
+    ],
+)
+def test_sizes_for_people(size: int, text: str) -> None:
+    assert human_size(size) == text
+
+
+def test_plural() -> None:
+    assert [plural(count, "object") for count in (0, 1, 2, 1000)] == [
+        "0 objects",
+        "1 object",
+        "2 objects",
+        "1,000 objects",
+    ]
