@@ -46,7 +46,7 @@ def server_mark(token: str) -> str:
 
 
 def server_environment(
-    paths: LocalPaths, *, port: int, token: str, environ: Mapping[str, str], working_dir: Path
+    paths: LocalPaths, *, port: int, token: str, environ: Mapping[str, str], working_dir: Path, processors: int
 ) -> dict[str, str]:
     """The server's whole environment.
 
@@ -80,10 +80,10 @@ def server_environment(
         "STATE_DIR": str(paths.services_dir),
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(paths.objects_dir),
-        # One Python process each. An event that finds none free counts as failed and is tried twice more: the waits
-        # are long enough for a burst of uploads to drain in between.
-        "LAMBDA_ACCOUNT_CONCURRENCY": "8",
-        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "5",
+        # Each is a Python process of some 50 MB. Events wait for a free one (see `queueing`), so the pauses between
+        # attempts are those after real failures.
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(min(max(4, 2 * processors), 16)),
+        "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "2",
         "LAMBDA_ASYNC_RETRY_MAX_SECONDS": "60",
     }
     return environment

@@ -24,6 +24,7 @@ from s3copy_cli.local.locks import try_lock
 from s3copy_cli.local.paths import LocalPaths
 from s3copy_cli.local.probe import token_of
 from s3copy_cli.local.process import birth_of
+from s3copy_cli.local.queueing import queue_asynchronous_events
 from s3copy_cli.local.record import Phase, ServerRecord, read_record, write_record
 
 _LOCK_ATTEMPTS = 40
@@ -114,7 +115,9 @@ async def _serve(paths: LocalPaths, record: ServerRecord, listener: int) -> None
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
+    from ministack.services import lambda_svc
 
+    queue_asynchronous_events(lambda_svc)
     _raise_descriptor_limit()
     saved = SavedState()
     loop = asyncio.get_running_loop()

@@ -14,13 +14,20 @@ from s3copy_cli.local.model import LocalAws
 from s3copy_cli.local.paths import PORT_VARIABLE, LocalPaths
 from s3copy_cli.local.probe import Probe
 from s3copy_cli.local.record import Phase, ServerRecord, endpoint_url, read_record
-from s3copy_cli.local.system import POLL_SECONDS, PROBE_SECONDS, Server, System, command_lock, observe
+from s3copy_cli.local.system import (
+    ELSEWHERE_SECONDS,
+    POLL_SECONDS,
+    PROBE_SECONDS,
+    Server,
+    System,
+    command_lock,
+    observe,
+)
 
 ACCESS_KEY_ID = "test"
 SECRET_ACCESS_KEY = "test"  # noqa: S105 (the embedded AWS's fixed administrator, on loopback only)
 
 _START_SECONDS = 30.0
-_ELSEWHERE_SECONDS = 5.0
 
 
 def ensure_running(paths: LocalPaths, *, system: System | None = None) -> LocalAws:
@@ -61,7 +68,7 @@ def _find_or_start(paths: LocalPaths, system: System) -> LocalAws:
             if started:
                 return started
             continue  # Somebody else's had the folder; look again.
-        patience = _START_SECONDS if plan is StartPlan.WAIT else _ELSEWHERE_SECONDS
+        patience = _START_SECONDS if plan is StartPlan.WAIT else ELSEWHERE_SECONDS
         if system.clock() - began >= patience:
             raise unreachable(paths, seen)
         system.sleep(POLL_SECONDS)
@@ -93,7 +100,12 @@ def _start(paths: LocalPaths, system: System, seen: Observation) -> LocalAws | N
             )
         token = secrets.token_hex(16)
         environment = launch.server_environment(
-            paths, port=port, token=token, environ=system.environ, working_dir=Path.cwd()
+            paths,
+            port=port,
+            token=token,
+            environ=system.environ,
+            working_dir=Path.cwd(),
+            processors=os.cpu_count() or 1,
         )
         folder.prepare_run(paths)
         server = system.start_process(paths, listener, environment)

@@ -15,7 +15,7 @@ from s3copy_cli.local.paths import LocalPaths
 from s3copy_cli.local.probe import Probe
 from s3copy_cli.local.process import Sight
 from s3copy_cli.local.record import Phase, ServerRecord, read_record
-from s3copy_cli.local.system import POLL_SECONDS, System, command_lock, observe
+from s3copy_cli.local.system import ELSEWHERE_SECONDS, POLL_SECONDS, System, command_lock, observe
 
 _STOP_SECONDS = 30.0
 _KILL_SECONDS = 5.0
@@ -80,9 +80,13 @@ def reset(paths: LocalPaths, *, system: System | None = None) -> ResetReport:
 
 def _stop(paths: LocalPaths, system: System) -> StopReport:
     seen = observe(paths, system)
-    plan = plan_stop(seen)
-    if plan is StopPlan.REFUSE_ELSEWHERE:
-        raise unreachable(paths, seen)
+    patience = system.clock() + ELSEWHERE_SECONDS
+    while (plan := plan_stop(seen)) is StopPlan.REFUSE_ELSEWHERE:
+        # A process that is just ending is gone a little earlier than its lock.
+        if system.clock() >= patience:
+            raise unreachable(paths, seen)
+        system.sleep(POLL_SECONDS)
+        seen = observe(paths, system)
     record = seen.record
     if record is None or plan is StopPlan.NOTHING:
         if record:

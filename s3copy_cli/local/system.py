@@ -21,6 +21,7 @@ from s3copy_cli.local.record import Phase, read_record
 
 POLL_SECONDS = 0.05
 PROBE_SECONDS = 2.0
+ELSEWHERE_SECONDS = 5.0
 
 _LOCK_SECONDS = 90.0
 

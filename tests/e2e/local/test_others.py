@@ -187,6 +187,26 @@ def test_a_server_that_died_while_starting_lost_nothing(
     assert [bucket["Name"] for bucket in client(aws, "s3").list_buckets()["Buckets"]] == ["kept"]
 
 
+def test_a_burst_of_events_waits_for_free_processes(
+    paths: LocalPaths,
+    tmp_path: Path,
+    deploy: Callable[[LocalAws], Any],
+    wait_until: Callable[..., None],
+    processes_of: Callable[[], list[int]],
+) -> None:
+    (tmp_path / "done").mkdir()
+    functions = deploy(ensure_running(paths))
+    # Whatever fails once is dropped, so an event that had counted as failed for want of a process would be missing.
+    functions.put_function_event_invoke_config(FunctionName="probe", MaximumRetryAttempts=0)
+    expected = {str(number) for number in range(60)}
+    for name in expected:
+        payload = json.dumps({"touch": str(tmp_path / "done" / name), "sleep": 0.1})
+        functions.invoke(FunctionName="probe", InvocationType="Event", Payload=payload)
+    done = tmp_path / "done"
+    wait_until(lambda: {file.name for file in done.iterdir()} == expected, "all sixty", seconds=60)
+    assert len(processes_of()) - 1 <= min(max(4, 2 * (os.cpu_count() or 1)), 16)
+
+
 def test_a_stop_leaves_no_function_running(
     paths: LocalPaths,
     tmp_path: Path,

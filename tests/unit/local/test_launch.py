@@ -9,8 +9,20 @@ from s3copy_cli.errors import LocalAwsError
 from s3copy_cli.local import LocalPaths, launch
 
 
-def environment_for(paths: LocalPaths, environ: dict[str, str]) -> dict[str, str]:
-    return launch.server_environment(paths, port=50123, token="t0ken", environ=environ, working_dir=Path("/work dir"))
+def environment_for(paths: LocalPaths, environ: dict[str, str], processors: int = 2) -> dict[str, str]:
+    return launch.server_environment(
+        paths,
+        port=50123,
+        token="t0ken",
+        environ=environ,
+        working_dir=Path("/work dir"),
+        processors=processors,
+    )
+
+
+@pytest.mark.parametrize(("processors", "at_once"), [(1, "4"), (2, "4"), (4, "8"), (64, "16")])
+def test_functions_run_at_once_as_the_machine_bears(paths: LocalPaths, processors: int, at_once: str) -> None:
+    assert environment_for(paths, {}, processors)["LAMBDA_ACCOUNT_CONCURRENCY"] == at_once
 
 
 def test_nothing_of_the_users_aws_settings_reaches_the_function(paths: LocalPaths) -> None:
