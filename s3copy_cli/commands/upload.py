@@ -225,7 +225,7 @@ class _Outcome:
 
     def _entry(self, planned: PlannedUpload, result: FileResult | None) -> dict[str, Any]:
         if result is None:
-            return _entry(planned, "planned", error="not uploaded: the command was stopped before")
+            return _entry(planned, "planned", error="stopped before it was uploaded and checked")
         if result.error is not None or result.head is None:
             return _entry(planned, "failed", error=str(result.error))
         seen = self.run.seen.get(planned.key)
@@ -251,7 +251,7 @@ class _Outcome:
         command = self.run.app.command
         if self.is_interrupted:
             left = len(self.run.plan.files) - len(self.uploaded)
-            happened = f"interrupted; {_files(len(self.uploaded))} uploaded, {left:,} not"
+            happened = f"interrupted; {_files(len(self.uploaded))} uploaded and checked, {left:,} not"
             hint = (
                 f"Run the command again to upload the rest. Prove what is there with: {command('verify')}"
                 if left
@@ -302,7 +302,7 @@ class _Outcome:
             parts.append(f"{len(self.failed):,} failed")
         not_begun = len(self.run.plan.files) - len(self.report.results)
         if not_begun:
-            parts.append(f"{not_begun:,} not uploaded")
+            parts.append(f"{not_begun:,} not uploaded, or not checked")
         if self.wait_seconds is not None and self.uploaded:
             slowest = max(self.run.seen.values(), key=lambda seen: seen.after_seconds, default=None)
             copied = f"{len(self.run.seen):,} copied"

@@ -262,7 +262,7 @@ def test_ctrl_c_says_what_was_uploaded(
     (problem,) = outcome.envelope["errors"]
     assert problem["code"] == "Interrupted"
     assert data["uploaded"] >= 3
-    assert f"{data['uploaded']} files uploaded, {200 - data['uploaded']} not" in problem["message"]
+    assert f"{data['uploaded']} files uploaded and checked, {200 - data['uploaded']} not" in problem["message"]
     listed = {entry["Key"] for entry in standing.list_objects_v2(Bucket=pipeline.source_bucket)["Contents"]}
     said = {entry["key"] for entry in data["files"] if entry["status"] == "uploaded"}
     assert said <= listed
@@ -289,7 +289,7 @@ def test_ctrl_c_while_waiting_says_that_all_is_uploaded(
     monkeypatch.setattr(upload_module._Run, "_await", note_and_wait)
     monkeypatch.setattr(Future, "result", result)
     outcome = s3copy("upload", "--wait", str(sample), expect=130)
-    assert "interrupted; 1 file uploaded, 0 not" in outcome.stdout
+    assert "interrupted; 1 file uploaded and checked, 0 not" in outcome.stdout
     assert "s3copy verify" in outcome.stdout
 
 
