@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
 
-# How long log lines may take from the function to where they can be read.
-_INGESTION_LAG = timedelta(seconds=10)
+# How long log lines usually take at most from the function to where they can be read.
+_INGESTION_LAG = timedelta(seconds=5)
 _INGESTION_INTERVAL = 1.0
 
 
@@ -179,10 +179,11 @@ def _scan_settled(
     group = deployed.pipeline.log_group
     # A log group that is missing is said to be so, whatever --since says.
     since = None if deployed.created_at is None else _begin(deployed, options)
+    lag = min(_INGESTION_LAG, timedelta(seconds=options.wait))
     while True:
         now = clock.now()
         scan = scan_logs(services.logs, group, since, now)
-        if scan.incomplete or newest_copy is None or not timedelta(0) <= now - newest_copy < _INGESTION_LAG:
+        if scan.incomplete or newest_copy is None or not timedelta(0) <= now - newest_copy < lag:
             return scan
         if _has_lines_after(scan, newest_copy):
             return scan

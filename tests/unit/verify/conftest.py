@@ -57,7 +57,7 @@ class FakeStore:
 
     def iter_objects(self, bucket: Bucket, prefix: str = "") -> Iterator[ListedObject]:
         objects = dict(self.objects(bucket))
-        for key in sorted(objects, key=str.encode):
+        for key in sorted((key for key in objects if key.startswith(prefix)), key=str.encode):
             head = objects[key]
             yield ListedObject(key=key, size=head.size, etag=head.etag, last_modified=head.last_modified)
 
@@ -119,7 +119,7 @@ def destination() -> Bucket:
 
 @pytest.fixture
 def log_lines() -> Callable[[str], list[tuple[str, str]]]:
-    """Read a corpus of log lines: stream and message, divided by a bar; text lines hold \\n, \\t and \\x1b as escapes."""
+    """Read a corpus of log lines: stream and message, divided by a bar; escapes in text lines are read."""
 
     def read(name: str) -> list[tuple[str, str]]:
         path = Path(__file__).parent / "data" / name

@@ -107,7 +107,7 @@ def test_deleted_between_listing_and_head(store: Any, head: Head, look: Callable
 
 def test_copied_between_the_two_listings(store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]) -> None:
     store.put(head("late"), copied=False)
-    store.before_head = lambda store, bucket, key: store.put(head("late"))
+    store.before_head = lambda *_: store.put(head("late"))
     assert look()["late"].outcome is Outcome.PROVED
 
 
@@ -115,7 +115,7 @@ def test_put_into_the_source_after_its_listing(
     store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
 ) -> None:
     store.destination["new"] = head("new")
-    store.before_head = lambda store, bucket, key: store.put(head("new"))
+    store.before_head = lambda *_: store.put(head("new"))
     assert look()["new"].outcome is Outcome.PROVED
 
 
@@ -223,7 +223,7 @@ def test_nothing_is_pending(waiting: Waiting, head: Head) -> None:
 
 def test_after_a_walk_longer_than_the_wait_there_is_one_more_look(waiting: Waiting, head: Head) -> None:
     waiting.store.put(head("a"), copied=False)
-    waiting.store.before_head = lambda store, bucket, key: store.heads > 3 and store.put(head("a"))
+    waiting.store.before_head = lambda store, *_: store.heads > 3 and store.put(head("a"))
     waited = waiting.run(30, walk_seconds=100)
     assert waited == 0
     assert waiting.tally.is_all_proved
@@ -248,7 +248,7 @@ def test_a_parked_event_of_an_earlier_state_does_not_end_the_waiting(
 
 def test_deleted_while_waiting(waiting: Waiting, head: Head) -> None:
     waiting.store.put(head("a"), copied=False)
-    waiting.time.on_sleep = lambda now: waiting.store.source.clear()
+    waiting.time.on_sleep = lambda _: waiting.store.source.clear()
     waiting.run(30)
     assert waiting.tally.source_objects == 0
     assert waiting.tally.source_bytes == 0

@@ -1,0 +1,201 @@
+"""The whole run on fakes: what is read when, and what it comes to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from s3copy_cli.config import Pipeline
+from s3copy_cli.deployed import DeployedPipeline
+from s3copy_cli.errors import AwsError
+from s3copy_cli.s3 import Bucket, ObjectHead
+from s3copy_cli.verify.compare import Outcome
+from s3copy_cli.verify.report import Report
+from s3copy_cli.verify.run import Services, VerifyOptions, verify_pipeline
+from s3copy_cli.verify.to_json import to_json
+
+Head = Callable[..., ObjectHead]
+
+
+@dataclass
+class FakeAccount:
+    """Logs, metrics and a queue; each list of log pages is one whole answer, the last one stays."""
+
+    scans: list[list[str]] = field(default_factory=lambda: [[]])
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    denied_metrics: bool = False
+    before_scan: Callable[[], object] = lambda: None
+    time_ms: int = 0
+
+    def filter_log_events(self, **request: Any) -> dict[str, Any]:
+        self.before_scan()
+        self.asked.append(request)
+        messages = self.scans.pop(0) if len(self.scans) > 1 else self.scans[0]
+        return {"events": [{"logStreamName": "s", "timestamp": self.time_ms, "message": m} for m in messages]}
+
+    def get_paginator(self, _: str) -> FakeAccount:
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        if self.denied_metrics:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetMetricData")
+        return [{"MetricDataResults": []}]
+
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        return {"Attributes": {}}
+
+    def receive_message(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+
+class Listener:
+    def on_object(self) -> None: ...
+
+    def on_pending(self, pending: int) -> None: ...
+
+    def on_step(self, doing: str) -> None: ...
+
+
+@pytest.fixture
+def account(fake_time: Any) -> FakeAccount:
+    return FakeAccount(time_ms=int(fake_time.now().timestamp() * 1000))
+
+
+@pytest.fixture
+def verify(store: Any, fake_time: Any, account: Any, source: Bucket, destination: Bucket) -> Callable[..., Report]:
+    pipeline = Pipeline("p", "123456789012", "eu-west-1")
+    created_at = fake_time.now() - timedelta(hours=1)
+    deployed = DeployedPipeline(pipeline, source, destination, "https://queue", created_at)
+
+    def run(**options: Any) -> Report:
+        services = Services(store=store, logs=account, cloudwatch=account, sqs=account, clock=fake_time.clock())
+        return verify_pipeline(deployed, services, VerifyOptions(**options), Listener())
+
+    return run
+
+
+def failed(key: str) -> str:
+    error = {"code": "AccessDenied", "message": "no", "operation": "CopyObject"}
+    return json.dumps({"s3copy_log_version": "1", "outcome": "failed", "key": key, "error": error})
+
+
+REPORT = "REPORT RequestId: 00000001-0000-4000-8000-000000000001\tDuration: 1 ms"
+
+
+def test_lines_of_a_fresh_copy_are_waited_for(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, fake_time: Any, head: Head
+) -> None:
+    store.put(head("a"))
+    account.scans = [[], [], [REPORT]]
+    report = verify()
+    assert len(account.asked) == 3
+    assert fake_time.seconds == 2
+    assert report.logs.scan.executions.count == 1
+    assert report.is_proved
+
+
+def test_lines_that_never_come_are_not_waited_for_for_ever(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, fake_time: Any, head: Head
+) -> None:
+    store.put(head("a"))
+    assert verify().is_proved
+    assert 1 < fake_time.seconds <= 10
+
+
+@pytest.mark.parametrize("age", [timedelta(minutes=1), timedelta(seconds=-30)])
+def test_the_lines_of_an_old_copy_are_there(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, fake_time: Any, head: Head, age: timedelta
+) -> None:
+    store.put(head("a", last_modified=fake_time.now() - age))
+    verify()
+    assert fake_time.seconds == 0
+    assert len(account.asked) == 1
+
+
+def test_who_does_not_wait_does_not_wait_for_the_log_either(
+    verify: Callable[..., Report], store: Any, fake_time: Any, head: Head
+) -> None:
+    store.put(head("a"))
+    verify(wait=0.0)
+    assert fake_time.seconds == 0
+
+
+def test_the_logs_are_read_from_the_deployment_or_since(
+    verify: Callable[..., Report], account: FakeAccount, fake_time: Any
+) -> None:
+    verify()
+    since = fake_time.now() - timedelta(minutes=5)
+    verify(since=since)
+    starts = [request["startTime"] for request in account.asked]
+    assert starts == [int((fake_time.now() - timedelta(hours=1)).timestamp() * 1000), int(since.timestamp() * 1000)]
+
+
+def test_an_object_that_a_failure_names_is_looked_at_once_more(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    """Proved by the walk, overwritten after it, and the copy of that failed: the log gives it away."""
+    store.put(head("a", b"old"), head("b"))
+    account.before_scan = lambda: store.put(head("a", b"new bytes"), copied=False)
+    account.scans = [[failed("a")]]
+    report = verify(wait=0.0)
+    assert report.objects.counts[Outcome.DIFFERS] == 1
+    assert report.objects.counts[Outcome.PROVED] == 1
+    assert report.objects.source_objects == 2
+    assert report.logs.unrecovered == 1
+    assert to_json(report)["objects"][0]["cause"] == "AccessDenied on CopyObject: no"
+    assert report.reasons == ("1 object different at the destination", "1 unrecovered error in the logs")
+
+
+def test_an_object_that_was_copied_late_has_recovered(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("a"), copied=False)
+    account.before_scan = lambda: store.put(head("a"))
+    account.scans = [[failed("a")]]
+    report = verify(wait=0.0)
+    assert report.is_proved
+    assert report.logs.recovered == 1
+
+
+def test_an_object_that_cannot_be_looked_at_has_not_recovered(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("a"))
+    store.failures["a"] = AwsError("looking at 'a'", "HeadObject answered 403", operation="HeadObject", code="403")
+    account.scans = [[failed("a")]]
+    report = verify(wait=0.0)
+    assert report.reasons == ("1 object that could not be looked at", "1 unrecovered error in the logs")
+    data = to_json(report)["objects"][0]
+    assert (data["sigil"], data["size"], data["cause"]) == ("!", None, "looking at 'a': HeadObject answered 403")
+
+
+def test_what_could_not_be_proved_or_read_is_a_reason(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("a"))
+    store.destination["a"] = replace(store.source["a"], encryption="aws:kms")
+    account.denied_metrics = True
+    report = verify(wait=0.0)
+    assert report.reasons == (
+        "1 object that could not be proved equal",
+        "the metrics may not be read (AccessDenied): cloudwatch:GetMetricData is needed",
+    )
+    assert to_json(report)["metrics"]["dropped"] == {"value": None, "source": None}
+
+
+def test_a_message_that_varies_is_not_put_next_to_another_key(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("a"), head("b"), copied=False)
+    account.scans = [[failed("a"), failed("b").replace('"no"', '"b is odd"')]]
+    objects = to_json(verify(wait=0.0))["objects"]
+    assert {entry["key"]: entry["cause"] for entry in objects} == {
+        "a": "AccessDenied on CopyObject",
+        "b": "AccessDenied on CopyObject",
+    }
