@@ -1,0 +1,94 @@
+"""The policy in docs/permissions.md is enough for a person, on an AWS that enforces it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s3copy_cli.local import LocalAws
+
+pytestmark = pytest.mark.e2e
+
+Run = Callable[..., Any]
+ROOT = Path(__file__).parents[2]
+
+
+def person_s_policy() -> dict[str, Any]:
+    text = (ROOT / "docs" / "permissions.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)
+    policy: dict[str, Any] = json.loads(block.replace("111122223333", "000000000000"))
+    # The emulator does not see which function CreateFunction is about (AWS does), so it is allowed on all here.
+    creating = {"Effect": "Allow", "Action": ["lambda:CreateFunction"], "Resource": "*"}
+    return {**policy, "Statement": [*policy["Statement"], creating]}
+
+
+@pytest.fixture
+def person(embedded: LocalAws, clients: Callable[[str], Any]) -> dict[str, str]:
+    """The environment of a user who has nothing but that policy."""
+    iam = clients("iam")
+    iam.create_user(UserName="person")
+    iam.put_user_policy(UserName="person", PolicyName="s3copy", PolicyDocument=json.dumps(person_s_policy()))
+    key = iam.create_access_key(UserName="person")["AccessKey"]
+    return {
+        "S3COPY_LOCAL": "0",
+        "S3COPY_ENDPOINT_URL": embedded.endpoint_url,
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        "AWS_REGION": embedded.region,
+    }
+
+
+def test_the_documented_policy_is_enough_for_the_whole_job(
+    s3copy: Run, person: dict[str, str], account: Callable[[], Any], clients: Callable[[str], Any]
+) -> None:
+    s3copy("setup", expect=0, **person)
+    s3copy("deploy", expect=0, **person)
+    sample = str(ROOT / "sample.csv")
+    s3copy("upload", sample, "--tag", "team=blue", "--metadata", "a=b", "--wait", expect=0, **person)
+    s3copy("verify", expect=0, **person)
+
+    # Everything put right again, so that the updating calls are needed too.
+    clients("lambda").update_function_configuration(FunctionName="s3copy", Timeout=3)
+    clients("logs").delete_retention_policy(logGroupName="/aws/lambda/s3copy")
+    clients("s3").delete_bucket_lifecycle(Bucket="s3copy-source-000000000000-us-east-1-an")
+    s3copy("setup", expect=0, **person)
+
+    s3copy("teardown", "--yes", expect=0, **person)
+    assert {name for name, found in account().items() if found} == {"users"}
+
+
+def test_another_pipeline_is_out_of_reach(s3copy: Run, person: dict[str, str]) -> None:
+    outcome = s3copy("setup", "--name", "other", "--json", expect=1, **person)
+    (error,) = outcome.envelope["errors"]
+    assert "AccessDenied" in error["code"] or "403" in error["code"] or error["code"] == "NotOurs"
+
+
+@pytest.mark.parametrize(
+    ("action", "named"),
+    [
+        ("iam:CreateRole", "iam:CreateRole"),
+        ("lambda:CreateFunction", "lambda:CreateFunction"),
+        ("sqs:CreateQueue", "sqs:CreateQueue"),
+        ("logs:CreateLogGroup", "logs:CreateLogGroup"),
+        ("s3:PutBucketNotification", "s3:PutBucketNotification"),
+    ],
+)
+def test_a_missing_permission_is_named(
+    s3copy: Run, person: dict[str, str], clients: Callable[[str], Any], action: str, named: str
+) -> None:
+    policy = person_s_policy()
+    for statement in policy["Statement"]:
+        if isinstance(statement["Action"], list):
+            statement["Action"] = [one for one in statement["Action"] if one != action]
+    policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
+    clients("iam").put_user_policy(UserName="person", PolicyName="s3copy", PolicyDocument=json.dumps(policy))
+    outcome = s3copy("setup", expect=1, **person)
+    assert named in outcome.stderr
+    # With the permission back, the same command goes on where it stopped.
+    clients("iam").put_user_policy(UserName="person", PolicyName="s3copy", PolicyDocument=json.dumps(person_s_policy()))
+    s3copy("setup", expect=0, **person)
