@@ -16,6 +16,27 @@ _META = "s3copy.global_options"
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
+class GlobalOption(click.Option):
+    """An option that every command accepts; the help lists these apart."""
+
+
+class SectionedCommand(click.Command):
+    """A command whose help shows its own options first."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Two sections: what is this command's, and what is everybody's."""
+        own: list[tuple[str, str]] = []
+        shared: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                (shared if isinstance(parameter, GlobalOption) else own).append(record)
+        with formatter.section("Options"):
+            formatter.write_dl(own)
+        with formatter.section("Global options"):
+            formatter.write_dl(shared)
+
+
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Keep a global option if it was really given; the one nearest to the end of the line wins."""
     name = str(param.name)
@@ -35,7 +56,7 @@ def global_options(*, from_environment: bool) -> Callable[[Decorated], Decorated
         return {"envvar": f"S3COPY_{name}"} if from_environment else {}
 
     def shared(name: str) -> dict[str, Any]:
-        return {"expose_value": False, "callback": _remember, **variable(name)}
+        return {"cls": GlobalOption, "expose_value": False, "callback": _remember, **variable(name)}
 
     options = [
         click.option("--name", metavar="NAME", help="Name of the pipeline (default: s3copy).", **shared("NAME")),
@@ -97,8 +118,8 @@ def command(
             return function(app, **parameters)
 
         wrapped = global_options(from_environment=False)(run)
-        maker = (group or click).command(name, epilog=examples(*example_lines) if example_lines else None)
-        made: click.Command = maker(wrapped)
-        return made
+        make = group.command if group is not None else click.command
+        settings = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
+        return make(name, cls=SectionedCommand, epilog=examples(*example_lines), context_settings=settings)(wrapped)
 
     return decorate
