@@ -104,7 +104,7 @@ def _start(paths: LocalPaths, system: System, seen: Observation) -> LocalAws | N
             port=port,
             token=token,
             environ=system.environ,
-            working_dir=Path.cwd(),
+            working_dir=_working_dir(),
             processors=os.cpu_count() or 1,
         )
         folder.prepare_run(paths)
@@ -116,6 +116,13 @@ def _start(paths: LocalPaths, system: System, seen: Observation) -> LocalAws | N
     finally:
         server.let_go()
     return _as_local_aws(paths, record, started_now=True, notices=tuple(notices)) if record else None
+
+
+def _working_dir() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # Deleted under this command: nothing relative to it can be meant.
+        return Path("/")
 
 
 def _await_health(paths: LocalPaths, system: System, server: Server, port: int, token: str) -> ServerRecord | None:

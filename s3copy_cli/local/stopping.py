@@ -7,7 +7,7 @@ import signal
 
 from s3copy_cli.errors import LocalAwsError
 from s3copy_cli.local import folder, launch
-from s3copy_cli.local.decide import StopPlan, ended_without_saving, is_alive, plan_stop
+from s3copy_cli.local.decide import Observation, StopPlan, ended_without_saving, is_alive, plan_stop
 from s3copy_cli.local.locks import is_locked
 from s3copy_cli.local.messages import lost_notice, unreachable
 from s3copy_cli.local.model import LocalStatus, ResetReport, StopReport
@@ -17,6 +17,7 @@ from s3copy_cli.local.process import Sight
 from s3copy_cli.local.record import Phase, ServerRecord, read_record
 from s3copy_cli.local.system import ELSEWHERE_SECONDS, POLL_SECONDS, System, command_lock, observe
 
+_GLANCE_SECONDS = 1.0
 _STOP_SECONDS = 30.0
 _KILL_SECONDS = 5.0
 
@@ -31,7 +32,7 @@ def status(paths: LocalPaths, *, system: System | None = None) -> LocalStatus:
     if not folder.is_ours(paths):
         return LocalStatus(False, False, False, None, None, None, None, paths.state_dir, 0, None, None)
     with folder.reported(paths, "looking into the embedded AWS's state folder"):
-        seen = observe(paths, system)
+        seen = _observe_settled(paths, system, _GLANCE_SECONDS)
         running = seen.record if is_alive(seen) else None
         return LocalStatus(
             is_running=is_alive(seen),
@@ -79,14 +80,10 @@ def reset(paths: LocalPaths, *, system: System | None = None) -> ResetReport:
 
 
 def _stop(paths: LocalPaths, system: System) -> StopReport:
-    seen = observe(paths, system)
-    patience = system.clock() + ELSEWHERE_SECONDS
-    while (plan := plan_stop(seen)) is StopPlan.REFUSE_ELSEWHERE:
-        # A process that is just ending is gone a little earlier than its lock.
-        if system.clock() >= patience:
-            raise unreachable(paths, seen)
-        system.sleep(POLL_SECONDS)
-        seen = observe(paths, system)
+    seen = _observe_settled(paths, system, ELSEWHERE_SECONDS)
+    plan = plan_stop(seen)
+    if plan is StopPlan.REFUSE_ELSEWHERE:
+        raise unreachable(paths, seen)
     record = seen.record
     if record is None or plan is StopPlan.NOTHING:
         if record:
@@ -111,6 +108,16 @@ def _stop(paths: LocalPaths, system: System) -> StopReport:
     if not is_saved:
         notices.append(lost_notice(record))
     return StopReport(True, record.pid, is_saved, was_killed, paths.state_dir, tuple(notices))
+
+
+def _observe_settled(paths: LocalPaths, system: System, seconds: float) -> Observation:
+    """What is seen once it makes sense, or after this long: an ending process is gone a little before its lock is."""
+    patience = system.clock() + seconds
+    while True:
+        seen = observe(paths, system)
+        if plan_stop(seen) is not StopPlan.REFUSE_ELSEWHERE or system.clock() >= patience:
+            return seen
+        system.sleep(POLL_SECONDS)
 
 
 def _await_end(paths: LocalPaths, system: System, record: ServerRecord, seconds: float) -> bool:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -253,6 +254,28 @@ def test_a_stop_does_not_wait_for_a_caller_of_a_function(
     assert (report.is_saved, report.was_killed) == (True, False)
     wait_until(ended.is_set, "the caller's end")
     caller.join()
+
+
+def test_a_server_that_hangs_is_killed_with_its_functions(
+    paths: LocalPaths,
+    tmp_path: Path,
+    deploy: Callable[[LocalAws], Any],
+    processes_of: Callable[[], list[int]],
+    wait_until: Callable[..., None],
+) -> None:
+    aws = ensure_running(paths)
+    running = tmp_path / "running"
+    payload = json.dumps({"sleep": 500, "touch": str(running)})
+    deploy(aws).invoke(FunctionName="probe", InvocationType="Event", Payload=payload)
+    wait_until(running.exists, "the function's start")
+    assert len(processes_of()) == 2
+    os.kill(aws.pid, signal.SIGSTOP)
+    # A clock that runs faster, so that nobody has to wait for half a minute.
+    report = stop(paths, system=System(environ=os.environ, clock=lambda: 20 * time.monotonic()))
+    assert (report.was_killed, report.is_saved) == (True, False)
+    assert len(report.notices) == 2
+    wait_until(lambda: processes_of() == [], "the end of every process")
+    assert status(paths).is_unsaved
 
 
 def test_a_killed_servers_function_is_ended_at_the_next_stop(
