@@ -30,6 +30,10 @@ _EXIT = re.compile(r"Runtime\.ExitError|Runtime exited (?:with error|without pro
 _UNHANDLED = re.compile(r"\[ERROR\] ([\w.]{1,100})(?:: ?(.*))?$", re.MULTILINE)
 _LOGGED = re.compile(r"\[(?:ERROR|CRITICAL)\]\t(.*)", re.DOTALL)
 _INIT_REPORT = re.compile(r"INIT_REPORT\b.*\bStatus: (error|timeout)")
+# What the embedded AWS writes in the place of a crash report.
+_EMBEDDED_CRASHES = frozenset(
+    {"Worker process died", "Worker returned no response", "No JSON response from worker after 200 lines"}
+)
 _TRACEBACK = "Traceback (most recent call last):"
 
 # Outcomes of an object line that mean "this was not done".
@@ -239,6 +243,8 @@ def _classify_text(text: str) -> LogLine:
         return _runtime_error(found[1], _one_line(found[2] or ""), "")
     if _EXIT.search(text):
         return Error(ErrorKind.CRASH, "Runtime.ExitError", _one_line(_without_id(text)), request_id=request_id)
+    if text in _EMBEDDED_CRASHES:
+        return Error(ErrorKind.CRASH, "Runtime.ExitError", text)
     found = _LOGGED.match(text)
     if found:
         return _text_error(found[1].split("\t")[-1], request_id)

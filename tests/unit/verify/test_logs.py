@@ -94,10 +94,11 @@ def test_tracebacks_over_several_events(log_lines: Corpus) -> None:
         "AccessDenied on CopyObject": 1,
         "unhandled OuterError": 1,
         "unhandled ModuleNotFoundError": 1,
+        "process crash": 1,
     }
     assert fold.causes["unhandled OuterError"].message == "what a person should read"
     assert fold.causes["unhandled OuterError"].request_ids == [rid(2)]
-    assert fold.executions.failed == 3
+    assert fold.executions.failed == 4
 
 
 def test_hostile_lines(log_lines: Corpus) -> None:
