@@ -81,8 +81,9 @@ class App:
             from s3copy_cli.local import ensure_running, local_paths
 
             local = ensure_running(local_paths(self.environ))
+            # Not conversation: what was lost must be known, also with --quiet.
             for notice in local.notices:
-                self.terminal.say(notice)
+                self.terminal.warn(notice)
         from s3copy_cli.aws import ConnectionOptions, connect
 
         aws = connect(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from s3copy_cli.commands.app import App
-from s3copy_cli.commands.common import command
+from s3copy_cli.commands.common import command, examples
 from s3copy_cli.errors import UsageError
 from s3copy_cli.local import ensure_running, export_variables, local_paths
 from s3copy_cli.local import export_lines as export_lines_for
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from s3copy_cli.local import LocalAws, LocalStatus, StopReport
 
 
-@click.group()
+@click.group(
+    epilog=examples(
+        "s3copy local start",
+        'eval "$(s3copy local env)"           # other AWS tools work on the same buckets',
+        "s3copy local reset --yes",
+    )
+)
 def local() -> None:
     """Start, stop and inspect the embedded AWS.
 

@@ -63,12 +63,12 @@ def verify(app: App, wait: float, since: str | None, level: Level, max_listed: i
         raise UsageError("reading --wait", f"{wait} is not a number of seconds", "Pass e.g. --wait 60.")
     app.announce("Verifying")
     from s3copy_cli.deployed import find_deployed
+    from s3copy_cli.output.verify_text import write_text
     from s3copy_cli.s3 import BotoObjectStore
     from s3copy_cli.verify.clock import Clock
     from s3copy_cli.verify.run import Services, VerifyOptions, verify_pipeline
     from s3copy_cli.verify.since import parse_since
     from s3copy_cli.verify.to_json import to_json
-    from s3copy_cli.verify.to_text import write_text
 
     clock = Clock()
     options = VerifyOptions(

@@ -51,6 +51,10 @@ class Terminal:
         if not self.quiet:
             print(safe(text), file=sys.stderr, flush=True)  # noqa: T201
 
+    def warn(self, text: str) -> None:
+        """A line on stderr that also --quiet shows: something was lost or is not as it seems."""
+        print(safe(text), file=sys.stderr, flush=True)  # noqa: T201
+
     def detail(self, text: str) -> None:
         """A line of conversation that only --verbose shows."""
         if self.verbose:
