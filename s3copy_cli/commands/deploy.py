@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 def deploy(app: App, dry_run: bool) -> Result:
     """Update the function's code and settings, if they differ, and wait until they are in force."""
-    app.announce("deploy" + (" (dry run)" if dry_run else ""))
+    app.announce("Deploying" + (" (dry run)" if dry_run else ""))
     from s3copy_cli.commands.provisioning import desired_for, execute
     from s3copy_cli.output.plan_text import plan_data, print_plan
     from s3copy_cli.provision.plan import plan_deploy

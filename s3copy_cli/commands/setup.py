@@ -27,7 +27,7 @@ def setup(app: App, dry_run: bool) -> Result:
     Creates the source and destination buckets, the log group, the dead-letter queue, the role and its
     policy, the function and its settings, and the trigger. Running it again changes only what differs.
     """
-    app.announce("setup" + (" (dry run)" if dry_run else ""))
+    app.announce("Setting up" + (" (dry run)" if dry_run else ""))
     from s3copy_cli.commands.provisioning import desired_for, execute
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
     from s3copy_cli.provision.plan import plan_setup

@@ -35,7 +35,7 @@ def teardown(app: App, yes: bool, keep_data: bool, dry_run: bool) -> Result:
     Takes away the trigger first, so that nothing starts any more, then the function, the buckets, and the
     rest. What does not carry the pipeline's tag is left alone and named.
     """
-    app.announce("teardown" + (" (dry run)" if dry_run else ""))
+    app.announce("Tearing down" + (" (dry run)" if dry_run else ""))
     from s3copy_cli.output.plan_text import plan_data
     from s3copy_cli.provision.plan import plan_teardown
     from s3copy_cli.provision.remote import read_remote_state
