@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -11,6 +13,9 @@ from s3copy_cli.aws import Aws, error_code, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 from s3copy_cli.errors import NotSetUpError, OwnershipError
 from s3copy_cli.s3 import Bucket
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import GetFunctionResponseTypeDef
 
 # The function's environment: a contract with lambda_handler.settings.
 ENV_PIPELINE = "S3COPY_PIPELINE"
@@ -62,7 +67,8 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
                 f"there is no function {pipeline.function_name}",
                 f"Build the pipeline with: {setup_command} (or pass the right --name and --region).",
             ) from error
-    if answer.get("Tags", {}).get(OWNERSHIP_TAG) != pipeline.name:
+        tags = function_tags(aws, answer)
+    if tags.get(OWNERSHIP_TAG) != pipeline.name:
         raise OwnershipError(
             doing,
             f"the function {pipeline.function_name} exists, and it has no tag {OWNERSHIP_TAG}={pipeline.name}",
@@ -76,6 +82,21 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
         queue_url=_queue_url(aws, pipeline, doing),
         created_at=_log_group_created_at(aws, pipeline, doing),
     )
+
+
+def function_tags(aws: Aws, answer: GetFunctionResponseTypeDef) -> Mapping[str, str]:
+    """The tags of a function, from GetFunction's answer.
+
+    Without lambda:ListTags that answer has none, and no error (Lambda API, GetFunction); a function without tags is
+    looked at once more, so that a missing permission is not taken for a function that is not ours.
+
+    Raises:
+        ClientError: the tags may not be read.
+    """
+    tags = answer.get("Tags", {})
+    if OWNERSHIP_TAG in tags:
+        return tags
+    return aws.lambda_.list_tags(Resource=answer["Configuration"]["FunctionArn"]).get("Tags", {})
 
 
 def _queue_url(aws: Aws, pipeline: Pipeline, doing: str) -> str | None:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
+from s3copy_cli.deployed import function_tags
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.policy import canonical, find_statement, tls_statement
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
@@ -235,7 +236,7 @@ def _read_function(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
         return [RemoteResource(Kind.FUNCTION, pipeline.function_name)]
     configuration = answer["Configuration"]
     logging = configuration.get("LoggingConfig", {})
-    problem = _tag_problem(pipeline, answer.get("Tags", {}))
+    problem = _tag_problem(pipeline, function_tags(aws, answer))
     return [
         RemoteResource(
             Kind.FUNCTION,
