@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -147,7 +148,10 @@ class Aws:
 
     def pipeline(self, name: str) -> Pipeline:
         """The pipeline of this name in this account and Region."""
-        partition = self.session.get_partition_for_region(self.region)
+        try:
+            partition = self.session.get_partition_for_region(self.region)
+        except botocore_errors.UnknownRegionError as error:
+            raise UsageError("choosing the Region", _sentence(error), _endpoint_hint(self.region)) from error
         return Pipeline(name=name, account_id=self.account_id, region=self.region, partition=partition)
 
     def _client(self, service: str, **config: Any) -> Any:
@@ -171,12 +175,13 @@ def connect(options: ConnectionOptions, environ: Mapping[str, str]) -> Aws:
     if options.local is not None:
         return _connect_embedded(options.local, options.region)
     try:
-        session = boto3.Session(profile_name=options.profile)
-    except botocore_errors.ProfileNotFound as error:
+        with translate_errors("reading the AWS configuration"):
+            session = boto3.Session(profile_name=options.profile)
+    except CredentialsError as error:
+        if not isinstance(error.__cause__, botocore_errors.ProfileNotFound):
+            raise
         known = ", ".join(botocore.session.Session().available_profiles) or "none"
-        raise CredentialsError(
-            "reading the AWS configuration", str(error), f"Known profiles: {known}. {CREDENTIALS_HINT}"
-        ) from error
+        raise CredentialsError(error.doing, error.happened, f"Known profiles: {known}. {CREDENTIALS_HINT}") from error
     with translate_errors("reading the AWS credentials"):
         if session.get_credentials() is None:
             raise CredentialsError("reading the AWS credentials", "none were found", CREDENTIALS_HINT)
@@ -190,6 +195,12 @@ def connect(options: ConnectionOptions, environ: Mapping[str, str]) -> Aws:
         )
     validate_region(region)
     endpoint_url = options.endpoint_url or environ.get("AWS_ENDPOINT_URL") or None
+    if endpoint_url and not re.match(r"https?://[^/\s]+", endpoint_url):
+        raise UsageError(
+            "choosing the endpoint",
+            f"{endpoint_url!r} is not a URL",
+            "Pass one such as --endpoint-url http://127.0.0.1:9000.",
+        )
     return Aws(session=session, region=region, endpoint_url=endpoint_url)
 
 
@@ -234,6 +245,7 @@ def translate_errors(doing: str, *, region: str = "") -> Iterator[None]:
         botocore_errors.PartialCredentialsError,
         botocore_errors.CredentialRetrievalError,
         botocore_errors.NoAuthTokenError,
+        botocore_errors.ProfileNotFound,
         botocore_errors.SSOError,
         botocore_errors.TokenRetrievalError,
         botocore_errors.UnknownCredentialError,
@@ -265,6 +277,8 @@ def from_client_error(doing: str, error: botocore_errors.ClientError) -> S3CopyE
     if code in _DENIED_CODES:
         action = iam_action(operation)
         hint = f"Your credentials need {action} here; docs/permissions.md has a policy for the person who runs s3copy."
+    elif code == "NoSuchBucket":
+        hint = "A bucket of the pipeline is gone. Build it again with: s3copy setup"
     elif code in _THROTTLE_CODES:
         hint = "AWS asked to slow down. Wait a minute and run the command again: it goes on where it stopped."
     else:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,6 +32,20 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "teardown": ("s3copy_cli.commands.teardown", "teardown", "Remove everything that setup built."),
     "local": ("s3copy_cli.commands.local", "local", "Start, stop and inspect the embedded AWS."),
 }
+
+
+_HELP_HINT = "See s3copy --help."
+_OPTIONS_WITH_VALUE = frozenset({"--name", "--profile", "--region", "--endpoint-url"})
+
+
+# What is raised when a server goes away in the middle.
+_LOST_CONNECTION = frozenset(
+    {"EndpointConnectionError", "ConnectionClosedError", "ConnectionError", "HTTPClientError", "ReadTimeoutError"}
+)
+_EMBEDDED_HINT = (
+    "Run the command again: it is started anew. Where its log is: s3copy local status. If it did not end by "
+    "itself but was killed, it begins empty, and s3copy setup builds the pipeline again."
+)
 
 
 class LazyGroup(click.Group):
@@ -77,8 +93,19 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> None:
     """The console script: run, report, exit."""
+    _guard_streams()
     line = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(int(run(line, os.environ if environ is None else environ)))
+
+
+def _guard_streams() -> None:
+    """Make the three streams usable: one that the shell closed is None, and an encoding may not hold every key."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (for the process's life)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: list[str], environ: Mapping[str, str]) -> ExitCode:
@@ -96,6 +123,8 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> ExitCode:
     except click.exceptions.Exit as done:
         return ExitCode(done.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
+        if boundary.wants_json:
+            return boundary.fail(UsageError("reading the command line", "no command was given", _HELP_HINT), error)
         click.echo(error.format_message(), err=True)
         return ExitCode.USAGE
     except click.UsageError as error:
@@ -106,11 +135,24 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> ExitCode:
     except S3CopyError as error:
         return boundary.fail(error, error)
     except BrokenPipeError:
-        # The reader went away, e.g. `s3copy verify | head`. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader went away, e.g. `s3copy verify | head`.
+        _give_up_stdout()
+        return ExitCode.FAILED
+    except _StdoutError as error:
+        _give_up_stdout()
+        _say_error(Problem("Stdout", f"writing the result: {error}", "The command itself was carried out."))
         return ExitCode.FAILED
     except Exception as error:  # noqa: BLE001  (the boundary: what nobody foresaw is still three parts and an exit code)
         return boundary.fail(_unforeseen(error), error)
+
+
+class _StdoutError(Exception):
+    """The result could not be written, e.g. because a disk is full."""
+
+
+def _give_up_stdout() -> None:
+    """Point stdout at nothing: Python would complain once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _InterruptedError(S3CopyError):
@@ -121,7 +163,7 @@ class _InterruptedError(S3CopyError):
         super().__init__(
             "working",
             "interrupted",
-            "Nothing is lost: run the same command again, it goes on where it stopped.",
+            "To go on, run the same command again.",
         )
 
 
@@ -141,19 +183,36 @@ class _Boundary:
     def wants_json(self) -> bool:
         # A line that cannot be parsed still deserves its envelope.
         before_dashes = self.arguments[: self.arguments.index("--")] if "--" in self.arguments else self.arguments
-        return self.options.json or "--json" in before_dashes
+        from_environment = self.environ.get("S3COPY_JSON", "").lower() in {"1", "true", "yes", "on", "t", "y"}
+        return self.options.json or "--json" in before_dashes or (self.context is None and from_environment)
 
     @property
     def command(self) -> str:
-        words = [word for word in self.arguments if not word.startswith("-")]
-        for position, word in enumerate(words):
-            if word in COMMANDS:
-                return "local " + words[position + 1] if word == "local" and len(words) > position + 1 else word
-        return ""
+        skip = False
+        words = []
+        for word in self.arguments:
+            if skip:
+                skip = False
+            elif word in _OPTIONS_WITH_VALUE:
+                skip = True
+            elif not word.startswith("-"):
+                words.append(word)
+        if not words or words[0] not in COMMANDS:
+            return ""
+        return " ".join(words[:2]) if words[0] == "local" else words[0]
 
     def report(self, outcome: Any) -> ExitCode:
         if not isinstance(outcome, Result):
             return ExitCode.OK
+        try:
+            self._write(outcome)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _StdoutError(str(error)) from error
+        return outcome.exit_code
+
+    def _write(self, outcome: Result) -> None:
         if self.wants_json:
             sys.stdout.write(envelope(self.command, outcome))
         else:
@@ -161,22 +220,33 @@ class _Boundary:
 
             options = self.options
             outcome.text(Terminal(color=False if options.no_color else None).console())
+            for problem in outcome.problems:
+                _say_error(problem)
         sys.stdout.flush()
-        return outcome.exit_code
 
     def fail(self, error: S3CopyError, cause: BaseException) -> ExitCode:
+        lost = error.code in _LOST_CONNECTION and self.options.local
+        if lost:
+            # Nobody but the embedded AWS was talked to, so the network is not what to check.
+            error = S3CopyError(
+                error.doing, f"the embedded AWS ended ({error.happened})", _EMBEDDED_HINT, code=error.code
+            )
         if self.wants_json:
             sys.stdout.write(error_envelope(self.command, error.exit_code, Problem.from_error(error)))
             sys.stdout.flush()
         else:
-            click.echo(f"Error: {safe(error.doing)}: {safe(error.happened)}", err=True)
-            if error.hint:
-                click.echo(f"       {safe(error.hint)}", err=True)
+            _say_error(Problem.from_error(error))
         if self.options.debug or "--debug" in self.arguments:
             import traceback
 
             traceback.print_exception(type(cause), cause, cause.__traceback__)
         return error.exit_code
+
+
+def _say_error(problem: Problem) -> None:
+    click.echo(f"Error: {safe(problem.message)}", err=True)
+    if problem.hint:
+        click.echo(f"       {safe(problem.hint)}", err=True)
 
 
 def _from_click(error: click.UsageError) -> UsageError:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
-from s3copy_cli.errors import NotSetUpError, OwnershipError
+from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
 from s3copy_cli.s3 import Bucket
 
 if TYPE_CHECKING:
@@ -72,13 +72,23 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
         raise OwnershipError(
             doing,
             f"the function {pipeline.function_name} exists, and it has no tag {OWNERSHIP_TAG}={pipeline.name}",
-            "It belongs to somebody else: choose another --name.",
+            "If it is somebody else's, choose another --name. If it is yours and only lost its tag, give it back: "
+            f"aws lambda tag-resource --resource {pipeline.function_arn} --tags {OWNERSHIP_TAG}={pipeline.name}",
         )
     variables = answer["Configuration"].get("Environment", {}).get("Variables", {})
+    source = variables.get(ENV_SOURCE_BUCKET) or pipeline.source_bucket
+    destination = variables.get(ENV_DESTINATION_BUCKET) or pipeline.destination_bucket
+    if source == destination:
+        raise S3CopyError(
+            doing,
+            f"the function's settings name the bucket {source} as source and as destination",
+            f"A bucket equals itself, so nothing would be proved. Put the settings right with: {setup_command}",
+            code="SameBucket",
+        )
     return DeployedPipeline(
         pipeline=pipeline,
-        source=Bucket(variables.get(ENV_SOURCE_BUCKET) or pipeline.source_bucket, pipeline.account_id),
-        destination=Bucket(variables.get(ENV_DESTINATION_BUCKET) or pipeline.destination_bucket, pipeline.account_id),
+        source=Bucket(source, pipeline.account_id),
+        destination=Bucket(destination, pipeline.account_id),
         queue_url=_queue_url(aws, pipeline, doing),
         created_at=_log_group_created_at(aws, pipeline, doing),
     )

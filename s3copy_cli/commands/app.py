@@ -55,8 +55,8 @@ class App:
         validate_pipeline_name(self.options.name)
         if self.options.local:
             where = "the embedded AWS"
-        elif self.options.endpoint_url:
-            where = self.options.endpoint_url
+        elif self.options.endpoint_url or self.environ.get("AWS_ENDPOINT_URL"):
+            where = self.options.endpoint_url or self.environ["AWS_ENDPOINT_URL"]
         else:
             where = "AWS"
         self.terminal.say(f"{doing} · pipeline {self.options.name} · {where}")

@@ -29,7 +29,7 @@ class SectionedCommand(click.Command):
         shared: list[tuple[str, str]] = []
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 (shared if isinstance(parameter, GlobalOption) else own).append(record)
         with formatter.section("Options"):
             formatter.write_dl(own)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from s3copy_cli.commands.app import App
-from s3copy_cli.commands.common import command, examples
+from s3copy_cli.commands.common import command, examples, global_options
 from s3copy_cli.errors import UsageError
 from s3copy_cli.local import ensure_running, export_variables, local_paths
 from s3copy_cli.local import export_lines as export_lines_for
@@ -17,6 +17,7 @@ from s3copy_cli.local import status as status_of_embedded
 from s3copy_cli.local import stop as stop_embedded
 from s3copy_cli.output.result import Result
 from s3copy_cli.output.safe import safe
+from s3copy_cli.wording import human_size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         "s3copy local reset --yes",
     )
 )
+@global_options(from_environment=False)
 def local() -> None:
     """Start, stop and inspect the embedded AWS.
 
@@ -128,7 +130,7 @@ def reset(app: App, yes: bool) -> Result:
             _line(console, "There was nothing to delete.")
             return
         stopped = "Stopped, and deleted" if report.stopped.was_running else "Deleted"
-        _line(console, f"{stopped} {_size(report.deleted_bytes)} in {report.state_dir}")
+        _line(console, f"{stopped} {human_size(report.deleted_bytes)} in {report.state_dir}")
 
     return Result(
         data={"deleted_bytes": report.deleted_bytes, **_stop_data(report.stopped)},
@@ -177,21 +179,12 @@ def _status_lines(found: LocalStatus) -> list[tuple[str, str]]:
         lines.append(("Process", f"{found.pid}, since {found.started_at}, ministack {found.version}"))
     if found.is_unsaved:
         lines.append(("Unsaved", "it ended without saving its state; the next start begins empty"))
-    lines.append(("State", f"{found.state_dir} ({_size(found.size_bytes)})"))
+    lines.append(("State", f"{found.state_dir} ({human_size(found.size_bytes)})"))
     if found.log_file:
         lines.append(("Log", str(found.log_file)))
     if found.crashed_dir:
         lines.append(("Crashed", f"{found.crashed_dir} (moved aside when it had ended without saving)"))
     return lines
-
-
-def _size(count: int) -> str:
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GiB"
 
 
 def _line(console: Console, text: str) -> None:

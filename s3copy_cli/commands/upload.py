@@ -18,6 +18,7 @@ from s3copy_cli.output.result import Problem, Result
 from s3copy_cli.output.safe import safe
 from s3copy_cli.transfer.listing import list_files
 from s3copy_cli.transfer.plan import PlannedUpload, UploadPlan, plan_uploads
+from s3copy_cli.wording import human_size
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 # Files named one by one in the text; the summary counts them all, and JSON names them all.
 MAX_FILES_SHOWN = 20
+
+# How long --wait waits at most, after the last upload.
+WAIT_SECONDS = 120.0
 
 
 @command(
@@ -48,10 +52,8 @@ MAX_FILES_SHOWN = 20
 @click.option(
     "--wait-seconds",
     type=click.FloatRange(min=0, min_open=True, max=86_400),
-    default=120.0,
-    show_default=True,
     metavar="N",
-    help="How long to wait at most, after the last upload.",
+    help=f"As --wait, for at most N seconds after the last upload (default: {WAIT_SECONDS:g}).",
 )
 def upload(
     app: App,
@@ -63,7 +65,7 @@ def upload(
     content_type: str,
     dry_run: bool,
     wait: bool,
-    wait_seconds: float,
+    wait_seconds: float | None,
 ) -> Result:
     """Put files into the source bucket.
 
@@ -86,7 +88,9 @@ def upload(
     from s3copy_cli.s3 import BotoObjectStore
 
     run = _Run(app, deployed, BotoObjectStore(app.aws.s3), plan)
-    return run.upload(wait_seconds if wait else None)
+    if wait and wait_seconds is None:
+        wait_seconds = WAIT_SECONDS
+    return run.upload(wait_seconds)
 
 
 def _planned(app: App, deployed: DeployedPipeline, plan: UploadPlan) -> Result:
@@ -272,10 +276,6 @@ class _Outcome:
         for result in self.report.results[:MAX_FILES_SHOWN]:
             _line(console, self._describe(result))
         _left_out(console, len(self.report.results))
-        for problem in self._problems()[:MAX_FILES_SHOWN]:
-            _line(console, f"Error: {problem.message}")
-            if problem.hint:
-                _line(console, f"       {problem.hint}")
         _line(console, self._summary())
         if self.uploaded and not self._problems():
             _line(console, f"Next: {self.run.app.command('verify')}")
@@ -305,7 +305,7 @@ class _Outcome:
             parts.append(f"{not_begun:,} not uploaded, or not checked")
         if self.wait_seconds is not None and self.uploaded:
             slowest = max(self.run.seen.values(), key=lambda seen: seen.after_seconds, default=None)
-            copied = f"{len(self.run.seen):,} copied"
+            copied = f"{len(self.run.seen):,} at the destination"
             parts.append(copied + (f", the slowest {_after(slowest)}" if slowest and len(self.run.seen) > 1 else ""))
         return "; ".join(parts) + "."
 
@@ -357,15 +357,3 @@ def _files(count: int) -> str:
 
 def _after(seen: Seen) -> str:
     return f"after {seen.after_seconds:.1f} s"
-
-
-def human_size(size: int) -> str:
-    """Bytes for a person, in powers of 1,000."""
-    if size < 1000:
-        return "1 byte" if size == 1 else f"{size} bytes"
-    value = float(size)
-    for unit in ("KB", "MB", "GB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:,.1f} TB"

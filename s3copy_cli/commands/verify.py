@@ -92,7 +92,13 @@ def verify(app: App, wait: float, since: str | None, level: Level, max_listed: i
         report = verify_pipeline(deployed, services, options, _Progress(app.terminal, bar, wait))
 
     def text(console: Console) -> None:
-        write_text(report, console, app.command("upload FILE"), app.command("verify"))
+        write_text(
+            report,
+            console,
+            setup_command=app.command("setup"),
+            upload_command=app.command("upload FILE"),
+            verify_command=app.command("verify"),
+        )
 
     return Result(
         data=to_json(report),

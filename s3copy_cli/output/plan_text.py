@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from s3copy_cli.output.safe import safe, shorten
@@ -78,7 +78,12 @@ def names_of(steps: Iterable[Step]) -> str:
 
 
 def _change_line(change: Any) -> str:
-    return f"{change.attribute}: {_value(change.old)} -> {_value(change.new)}"
+    old, new = change.old, change.new
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        # Of two long mappings only what differs is worth reading.
+        differing = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        old, new = ({name: one[name] for name in differing if name in one} for one in (old, new))
+    return f"{change.attribute}: {_value(old)} -> {_value(new)}"
 
 
 def _value(value: Any) -> str:

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+def _write_line(text: str) -> None:
+    # One call for the whole line: several threads may talk at once.
+    sys.stderr.write(safe(text) + "\n")
+    sys.stderr.flush()
+
+
 class ProgressBar(Protocol):
     """Something that shows how far a long step has come."""
 
@@ -49,16 +55,16 @@ class Terminal:
     def say(self, text: str) -> None:
         """A line of conversation on stderr; nothing with --quiet."""
         if not self.quiet:
-            print(safe(text), file=sys.stderr, flush=True)  # noqa: T201
+            _write_line(text)
 
     def warn(self, text: str) -> None:
         """A line on stderr that also --quiet shows: something was lost or is not as it seems."""
-        print(safe(text), file=sys.stderr, flush=True)  # noqa: T201
+        _write_line(text)
 
     def detail(self, text: str) -> None:
         """A line of conversation that only --verbose shows."""
         if self.verbose:
-            print(safe(text), file=sys.stderr, flush=True)  # noqa: T201
+            _write_line(text)
 
     def console(self) -> Console:
         """A rich console on stdout; markup off, because the text may be anybody's."""

@@ -9,7 +9,7 @@ from s3copy_cli.output.safe import safe, shorten
 from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
 from s3copy_cli.verify.report import CauseReport, DeadLetterReport, LogsReport, Report
 from s3copy_cli.verify.results import ObjectResult
-from s3copy_cli.verify.words import human_size, plural
+from s3copy_cli.wording import human_size, plural
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -36,15 +36,18 @@ _MAX_KEYS_OF_CAUSE = 3
 _MAX_PARKED = 10
 _MAX_VALUE = 120
 _MAX_FIELDS = 8
-_MAX_CAUSE = 200
+_MAX_CAUSE = 600
 
 
-def write_text(report: Report, console: Console, upload_command: str, verify_command: str) -> None:
+def write_text(
+    report: Report, console: Console, *, setup_command: str, upload_command: str, verify_command: str
+) -> None:
     """Write the whole result to stdout.
 
     Args:
         report: what was found.
         console: where to write.
+        setup_command: a command line that puts trigger, role and function right.
         upload_command: a command line that puts files into the source, for the next step.
         verify_command: the command line of this run, for the next step.
     """
@@ -69,7 +72,7 @@ def write_text(report: Report, console: Console, upload_command: str, verify_com
         console.print()
         _write_parked(report.dead_letter, console)
     console.print()
-    for line, style in _verdict(report, upload_command, verify_command):
+    for line, style in _verdict(report, setup_command, upload_command, verify_command):
         console.print(Text(line, style=style))
 
 
@@ -116,7 +119,9 @@ def _details(result: ObjectResult, report: Report) -> Iterator[str]:
         yield f"… and {plural(len(result.fields) - _MAX_FIELDS, 'more field')} (--json has all)"
     cause = result.message or report.objects.causes.get(result.key)
     if cause and result.outcome not in (Outcome.PROVED, Outcome.EXTRA):
-        yield f"cause: {_value(cause, _MAX_CAUSE)}"
+        # Cut at the end only: from the middle, "is not authorized" could lose its "not".
+        shown = safe(cause)
+        yield f"cause: {shown if len(shown) <= _MAX_CAUSE else shown[:_MAX_CAUSE] + '…'}"
 
 
 def _field(field: FieldComparison) -> str:
@@ -250,7 +255,7 @@ def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:
         console.print(Text(f"  … and {plural(hidden, 'more parked event')} (--json has them)", style="dim"))
 
 
-def _verdict(report: Report, upload_command: str, verify_command: str) -> Iterator[tuple[str, str]]:
+def _verdict(report: Report, setup_command: str, upload_command: str, verify_command: str) -> Iterator[tuple[str, str]]:
     objects = report.objects
     if report.is_proved and not objects.source_objects:
         yield "nothing to prove yet: the source bucket is empty", "bold yellow"
@@ -262,6 +267,7 @@ def _verdict(report: Report, upload_command: str, verify_command: str) -> Iterat
         return
     yield "not shown equal: " + "; ".join(safe(reason) for reason in report.reasons), "bold red"
     if any(objects.counts[outcome] for outcome in (Outcome.MISSING, Outcome.DIFFERS)):
-        yield f"Next: upload those files again ({upload_command}), then: {verify_command}", ""
+        yield f"Next: {setup_command} (puts trigger, role and function right if they are not)", ""
+        yield f"      then upload those files again ({upload_command}), and: {verify_command}", ""
     elif report.logs.unrecovered:
         yield f"Next: when it is mended, leave old errors out with: {verify_command} --since 10m", ""

@@ -185,7 +185,8 @@ def _foreign_hint(pipeline: Pipeline, resource: RemoteResource) -> str:
         function_arn=pipeline.function_arn,
         log_group_arn=pipeline.log_group_arn,
     )
-    return f"{other} If it is yours and only lost its tag, give it back: {command}"
+    replaces = " (this replaces any other tags it has)" if "put-bucket-tagging" in command else ""
+    return f"{other} If it is yours and only lost its tag, give it back{replaces}: {command}"
 
 
 def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
@@ -193,9 +194,11 @@ def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
         return Step(desired.kind, desired.name, Action.NOT_APPLICABLE, desired.not_applicable)
     if not remote.exists:
         return Step(desired.kind, desired.name, Action.CREATE, "missing")
+    # What is there and not wanted, e.g. a filter on the trigger, is a difference too.
+    wanted = {**dict.fromkeys(remote.attributes), **desired.attributes}
     changes = tuple(
         Change(attribute, remote.attributes.get(attribute), value)
-        for attribute, value in desired.attributes.items()
+        for attribute, value in wanted.items()
         if not _is_satisfied(attribute, remote.attributes, value)
     )
     if changes:

@@ -21,7 +21,11 @@ def is_role_not_assumable_yet(error: ClientError) -> bool:
 
 def is_role_not_permitted_yet(error: ClientError) -> bool:
     """A role whose policy Lambda does not see yet, e.g. to send to the on-failure destination."""
-    return error_code(error) == "InvalidParameterValueException" and "does not have permission" in _message(error)
+    if error_code(error) != "InvalidParameterValueException":
+        return False
+    message = _message(error)
+    is_invalid_destination = "destination" in message and "is invalid" in message
+    return is_invalid_destination or "does not have permission" in message or "cannot be assumed" in message
 
 
 def is_update_in_progress(error: ClientError) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -51,7 +52,13 @@ def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
     doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
     with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers)) as pool:
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
-    return {resource.kind: resource for resource in found}
+    state = {resource.kind: resource for resource in found}
+    function = state[Kind.FUNCTION]
+    if function.exists and not function.is_ours:
+        # Whatever hangs on somebody else's function is theirs as well.
+        for kind in (Kind.ASYNC_INVOCATION, Kind.PERMISSION):
+            state[kind] = replace(state[kind], is_ours=False, problem=f"its function is not ours: {function.problem}")
+    return state
 
 
 def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:

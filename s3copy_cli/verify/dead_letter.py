@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,14 @@ class DeadLetter:
     unreadable: str = ""
 
 
-def peek(client: SQSClient, queue: str, queue_url: str | None, source_bucket: str) -> DeadLetter:
+def peek(
+    client: SQSClient,
+    queue: str,
+    queue_url: str | None,
+    source_bucket: str,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> DeadLetter:
     """Read the parked events and put them back.
 
     A queue that is missing or may not be read is a result and not an exception.
@@ -56,6 +64,7 @@ def peek(client: SQSClient, queue: str, queue_url: str | None, source_bucket: st
         queue: the queue's name, for messages.
         queue_url: its URL; None if it does not exist.
         source_bucket: events about another bucket are not about an object of ours.
+        clock: seconds; bounds the waiting for messages that somebody else is reading.
 
     Raises:
         AwsError: SQS failed otherwise.
@@ -66,7 +75,7 @@ def peek(client: SQSClient, queue: str, queue_url: str | None, source_bucket: st
     with translate_errors(f"looking into the dead-letter queue {queue}"):
         try:
             depth = _depth(client, queue_url)
-            bodies = _read(client, queue_url, depth)
+            bodies = _read(client, queue_url, depth, clock)
         except ClientError as error:
             if error_code(error) in _MISSING_CODES:
                 return DeadLetter(queue, 0, (), 0, f"the dead-letter queue {queue} is missing")
@@ -88,8 +97,12 @@ def _depth(client: SQSClient, queue_url: str) -> int:
     return sum(int(attributes.get(name, 0)) for name in _DEPTHS)
 
 
-def _read(client: SQSClient, queue_url: str, depth: int) -> list[str]:
-    """The bodies of the messages, each once; all are visible again afterwards."""
+def _read(client: SQSClient, queue_url: str, depth: int, clock: Callable[[], float]) -> list[str]:
+    """The bodies of the messages, each once; all are visible again afterwards.
+
+    Messages that somebody else is reading, e.g. another verify, are hidden for a while: they are waited for.
+    """
+    deadline = clock() + _HIDDEN_SECONDS
     bodies: dict[str, str] = {}
     receipts: dict[str, str] = {}
     try:
@@ -105,8 +118,14 @@ def _read(client: SQSClient, queue_url: str, depth: int) -> list[str]:
             for message in answer.get("Messages", []):
                 bodies[message["MessageId"]] = message["Body"]
                 receipts[message["MessageId"]] = message["ReceiptHandle"]
-            if len(bodies) == known:
+            if len(bodies) > known:
+                continue
+            if len(bodies) >= depth or clock() >= deadline:
                 break
+            # Two readers that each hold what the other one waits for would both wait to the end.
+            _give_back(client, queue_url, list(receipts.values()))
+            receipts.clear()
+            depth = _depth(client, queue_url)
     finally:
         _give_back(client, queue_url, list(receipts.values()))
     return list(bodies.values())

@@ -24,6 +24,8 @@ MAX_SUBJECTS = 100_000
 _MAX_CAUSES = 100
 _MAX_REQUEST_IDS = 10
 _OTHER = "other errors"
+# Our function ends with this after it has logged each failed key; those errors are counted already.
+_CLOSING_EXCEPTIONS = frozenset({"CopyFailed", "lambda_handler.errors.CopyFailed"})
 _ENDED_BY_LAMBDA = frozenset({ErrorKind.TIMEOUT, ErrorKind.OUT_OF_MEMORY, ErrorKind.CRASH, ErrorKind.INIT})
 
 
@@ -202,7 +204,8 @@ class LogFold:
         execution = self._running.pop(stream)
         failure = execution.failure
         # The function ends with an exception when it has logged failed keys; those errors are counted already.
-        if failure is not None and failure.kind is ErrorKind.UNHANDLED and execution.handled:
+        is_ours = failure is not None and failure.kind is ErrorKind.UNHANDLED and failure.code in _CLOSING_EXCEPTIONS
+        if is_ours and execution.handled:
             failure = None
         if failure is not None:
             request_id = failure.request_id or execution.request_id

@@ -29,6 +29,8 @@ _KILLED = re.compile(r"signal: killed|Runtime\.OutOfMemory")
 _EXIT = re.compile(r"Runtime\.ExitError|Runtime exited (?:with error|without providing a reason)")
 _UNHANDLED = re.compile(r"\[ERROR\] ([\w.]{1,100})(?:: ?(.*))?$", re.MULTILINE)
 _LOGGED = re.compile(r"\[(?:ERROR|CRITICAL)\]\t(.*)", re.DOTALL)
+# An error line without the runtime's own form: print, another format of logging, somebody else's code.
+_PLAIN_ERROR = re.compile(r"\[?(?:ERROR|CRITICAL|FATAL)\b\]?[:\s]+(.*)", re.DOTALL)
 _INIT_REPORT = re.compile(r"INIT_REPORT\b.*\bStatus: (error|timeout)")
 # What the embedded AWS writes in the place of a crash report.
 _EMBEDDED_CRASHES = frozenset(
@@ -248,6 +250,9 @@ def _classify_text(text: str) -> LogLine:
     found = _LOGGED.match(text)
     if found:
         return _text_error(found[1].split("\t")[-1], request_id)
+    found = _PLAIN_ERROR.match(text)
+    if found:
+        return _text_error(found[1], request_id)
     found = _INIT_REPORT.match(text)
     if found:
         named = _ERROR_TYPE.search(text)

@@ -203,7 +203,13 @@ def _begin(deployed: DeployedPipeline, options: VerifyOptions) -> datetime | Non
 
 
 def _peek(deployed: DeployedPipeline, services: Services) -> DeadLetter:
-    return peek(services.sqs, deployed.pipeline.queue_name, deployed.queue_url, deployed.source.name)
+    return peek(
+        services.sqs,
+        deployed.pipeline.queue_name,
+        deployed.queue_url,
+        deployed.source.name,
+        clock=services.clock.monotonic,
+    )
 
 
 def _parked_at(dead_letter: DeadLetter) -> dict[str, datetime]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from s3copy_cli.verify.compare import Outcome
 from s3copy_cli.verify.report import DeadLetterReport, LogsReport, ObjectsReport
-from s3copy_cli.verify.words import plural
+from s3copy_cli.wording import plural
 
 if TYPE_CHECKING:
     from s3copy_cli.verify.metrics import Metrics

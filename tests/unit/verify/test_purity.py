@@ -9,7 +9,7 @@ import pytest
 
 PURE = [
     *["walk", "compare", "results", "tally", "waiting", "log_lines", "log_fold", "parked"],
-    *["recovery", "remedies", "report", "verdict", "since", "words", "to_json"],
+    *["recovery", "remedies", "report", "verdict", "since", "to_json"],
 ]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from s3copy_cli.errors import UsageError
 from s3copy_cli.verify.since import parse_since
-from s3copy_cli.verify.words import human_size, plural
+from s3copy_cli.wording import human_size, plural
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
 
