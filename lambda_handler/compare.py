@@ -33,6 +33,9 @@ class ObjectState:
         encryption: S3's name for it ("AES256", "aws:kms", ...), or "SSE-C"; None where S3 names none.
         headers: those of CONTENT_HEADERS that the object has.
         metadata: user metadata.
+        storage_class: "STANDARD" where S3 names none.
+        checksum_algorithm: "CRC64NVME", "SHA256", ...; None where S3 names none, or was not asked.
+        checksum_type: "FULL_OBJECT" or "COMPOSITE".
     """
 
     size: int
@@ -42,6 +45,9 @@ class ObjectState:
     encryption: str | None
     headers: Mapping[str, str]
     metadata: Mapping[str, str]
+    storage_class: str = "STANDARD"
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
 
 
 @dataclass(frozen=True)

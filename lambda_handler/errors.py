@@ -47,6 +47,17 @@ _PASSING_CODES = frozenset(
         "TooManyRequestsException",
     }
 )
+_THROTTLING_CODES = frozenset(
+    {
+        "KMS.ThrottlingException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
 _PASSING_STATUSES = frozenset({307, 404, 408, 409, 412, 429})
 
 
@@ -108,6 +119,11 @@ def is_permanent(code: str, status: int) -> bool:
     if code in _PASSING_CODES or status in _PASSING_STATUSES:
         return False
     return 300 <= status < 500
+
+
+def is_throttling(failure: Failure) -> bool:
+    """Whether the service asks for fewer requests: then waiting longer is what helps."""
+    return failure.code in _THROTTLING_CODES
 
 
 def _safe_repr(key: str | None) -> str:

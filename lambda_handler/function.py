@@ -8,22 +8,26 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Protocol
+from typing import Any, Protocol
 
 from .errors import CopyFailed, Failure
 from .events import Hint, Ignored, iter_items
 from .log import Log
-from .objects import S3Objects, make_clients
-from .reconcile import Objects, Outcome, Report, reconcile
+from .perform import Performer, drive, make_clients
+from .reconcile import Outcome, Report, reconcile
+from .requests import Asked
 from .settings import Settings
 
 _FAILED = frozenset({Outcome.FAILED, Outcome.REFUSED})
 
 
-class CountedObjects(Objects, Protocol):
-    """S3 requests that count themselves."""
+class Performing(Protocol):
+    """Does requests, and counts what it sent."""
 
     requests: int
+
+    def perform(self, asked: Asked) -> Any:
+        """Do what is asked; its class describes the answer. Fails with RequestError."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,11 @@ class Surroundings:
         write: takes one whole log line.
         now: the time of day, with its zone.
         monotonic: seconds, for durations.
-        sleep: waits for so many seconds.
     """
 
     write: Callable[[str], object]
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
-    sleep: Callable[[float], object]
 
 
 class Function:
@@ -48,14 +50,14 @@ class Function:
 
     Args:
         settings: which buckets it joins.
-        make_objects: called once for each key.
+        make_performer: called once for each key.
     """
 
     def __init__(
-        self, settings: Settings, make_objects: Callable[[], CountedObjects], surroundings: Surroundings
+        self, settings: Settings, make_performer: Callable[[], Performing], surroundings: Surroundings
     ) -> None:
         self._settings = settings
-        self._make_objects = make_objects
+        self._make_performer = make_performer
         self._around = surroundings
         self._is_cold = True
 
@@ -109,14 +111,15 @@ class Function:
 
     def _settle(self, hint: Hint, context: object, log: Log) -> tuple[Report, Exception | None]:
         started = self._around.monotonic()
-        objects = self._make_objects()
+        performer = self._make_performer()
+        loop = reconcile(hint.key, self._settings.options, seconds_left=lambda: _seconds_left(context))
         unexpected = None
         try:
-            report = reconcile(hint.key, objects, sleep=self._around.sleep, seconds_left=lambda: _seconds_left(context))
+            report = drive(loop, performer.perform)
         except Exception as error:  # noqa: BLE001  (a defect with one key must not keep the others from being tried)
             unexpected = error
             report = Report(Outcome.FAILED, failure=Failure(type(error).__name__, str(error)))
-        log.settled(hint, report, requests=objects.requests, duration_ms=self._milliseconds_since(started))
+        log.settled(hint, report, requests=performer.requests, duration_ms=self._milliseconds_since(started))
         return report, unexpected
 
     def _milliseconds_since(self, started: float) -> int:
@@ -130,9 +133,8 @@ def build_function(settings: Settings) -> Function:
         write=_write_to_stdout,
         now=lambda: datetime.now(timezone.utc),
         monotonic=time.monotonic,
-        sleep=time.sleep,
     )
-    return Function(settings, lambda: S3Objects(clients, settings), surroundings)
+    return Function(settings, lambda: Performer(clients, settings, time.sleep), surroundings)
 
 
 def _write_to_stdout(line: str) -> None:

@@ -19,6 +19,9 @@ _MESSAGES = {
     Outcome.COPIED: "object copied",
     Outcome.ALREADY_EQUAL: "object already equal",
     Outcome.SOURCE_MISSING: "source object missing, nothing to copy",
+    Outcome.DELETED: "source object missing, its copy deleted",
+    Outcome.ALREADY_ABSENT: "source object missing, no copy to delete",
+    Outcome.CONTINUED: "copy goes on in another invocation",
     Outcome.REFUSED: "refused",
     Outcome.FAILED: "object not copied",
 }

@@ -1,13 +1,13 @@
 """What the convergence loop asks of the world: values, so that Lambda, a test or a model checker can answer them.
 
-The loop is a generator: it yields one request, or a tuple of `CopyPart` that may be done side by side, and is sent the
-answer (a tuple of answers for a tuple). A request that fails is thrown into it as `RequestError`.
+The loop is a generator: it yields one request, or a tuple of `CopyPart` or of `HeadPart` that may be done side by side,
+and is sent the answer (a tuple of answers for a tuple). A request that fails is thrown into it as `RequestError`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -39,7 +39,7 @@ class GetTags:
 
 @dataclass(frozen=True)
 class Exists:
-    """Whether the key is in a listing of the bucket: HEAD cannot tell a missing key from a missing bucket. Answer: bool."""
+    """Whether a listing of the bucket has the key; HEAD cannot tell a missing key and bucket apart. Answer: bool."""
 
     side: Side
     key: str
@@ -66,7 +66,7 @@ class DeleteDestination:
 
 @dataclass(frozen=True)
 class GetLayout:
-    """The source's parts, by GetObjectAttributes, all pages. Answer: tuple of sizes in bytes, or None where S3 lists none."""
+    """The sizes of the source's parts, by GetObjectAttributes. Answer: tuple of bytes, or None where S3 lists none."""
 
     key: str
     source: ObjectState
@@ -174,6 +174,7 @@ class Continue:
 
     Attributes:
         source: the source that the upload's parts are of.
+        tags: those that the upload was begun with.
         layout: the sizes of its parts, or one size where they are uniform.
         hops: how many continuations there were before.
     """
@@ -183,6 +184,7 @@ class Continue:
     upload_id: str
     layout: tuple[int, ...]
     hops: int
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,6 @@ Request = (
     | Continue
     | Pause
 )
-Asked = Request | tuple[CopyPart, ...]
+Asked = Request | tuple[CopyPart, ...] | tuple[HeadPart, ...]
 # What a loop yields, what it is sent, and what it returns is up to reconcile.Report.
 Loop = Generator[Asked, Any, Any]

@@ -11,8 +11,10 @@ from botocore.exceptions import ParamValidationError
 from botocore.stub import Stubber
 
 from lambda_handler.compare import ObjectState
-from lambda_handler.objects import S3Objects, state_from_head
-from lambda_handler.reconcile import Copied, Outcome, Report, reconcile
+from lambda_handler.options import DEFAULT_OPTIONS, Options
+from lambda_handler.perform import Performer, drive, state_from_head
+from lambda_handler.reconcile import Outcome, Report, reconcile
+from lambda_handler.requests import Copied, CopyWhole, Head, Side
 
 KEY = "a b/ü+.csv"
 OWNER = "123456789012"
@@ -54,8 +56,8 @@ def copy(clients) -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
-def run(objects: S3Objects) -> Report:
-    return reconcile(KEY, objects, sleep=lambda _: None, seconds_left=lambda: 300.0)
+def run(performer: Performer, options: Options = DEFAULT_OPTIONS) -> Report:
+    return drive(reconcile(KEY, options, seconds_left=lambda: 300.0), performer.perform)
 
 
 def refuse_head(stubber: Stubber, status: int, parameters: dict[str, Any]) -> None:
@@ -76,27 +78,27 @@ def expect_look(stubber: Stubber, destination_etag: str | None = None) -> None:
         refuse_head(stubber, 404, HEAD_DESTINATION)
 
 
-def test_a_new_object(look, copy, objects) -> None:
+def test_a_new_object(look, copy, performer) -> None:
     expect_look(look)
     copy.add_response("copy_object", COPIED, COPY_NEW)
     look.add_response("head_object", head(), HEAD_SOURCE)
-    report = run(objects)
-    assert (report.outcome, report.rounds, objects.requests) == (Outcome.COPIED, 1, 4)
+    report = run(performer)
+    assert (report.outcome, report.rounds, performer.requests) == (Outcome.COPIED, 1, 4)
 
 
-def test_an_existing_object_is_replaced_only_as_it_was_seen(look, copy, objects) -> None:
+def test_an_existing_object_is_replaced_only_as_it_was_seen(look, copy, performer) -> None:
     expect_look(look, OTHER_ETAG)
     copy.add_response("copy_object", COPIED, COPY_OVER)
     look.add_response("head_object", head(), HEAD_SOURCE)
-    assert run(objects).outcome is Outcome.COPIED
+    assert run(performer).outcome is Outcome.COPIED
 
 
-def test_an_equal_object_has_its_tags_compared(look, copy, objects) -> None:
+def test_an_equal_object_has_its_tags_compared(look, copy, performer) -> None:
     expect_look(look, ETAG)
     look.add_response("get_object_tagging", {"TagSet": [{"Key": "a", "Value": "1"}]}, HEAD_SOURCE)
     look.add_response("get_object_tagging", {"TagSet": [{"Key": "a", "Value": "1"}]}, HEAD_DESTINATION)
-    assert run(objects).outcome is Outcome.ALREADY_EQUAL
-    assert objects.requests == 4
+    assert run(performer).outcome is Outcome.ALREADY_EQUAL
+    assert performer.requests == 4
 
 
 @pytest.mark.parametrize(
@@ -110,14 +112,14 @@ def test_an_equal_object_has_its_tags_compared(look, copy, objects) -> None:
         ("InternalError", 500),
     ],
 )
-def test_after_a_passing_refusal_both_are_looked_at_again(look, copy, objects, code: str, status: int) -> None:
+def test_after_a_passing_refusal_both_are_looked_at_again(look, copy, performer, code: str, status: int) -> None:
     expect_look(look)
     refuse_copy(copy, code, status)
     expect_look(look, OTHER_ETAG)
     copy.add_response("copy_object", COPIED, COPY_OVER)
     look.add_response("head_object", head(), HEAD_SOURCE)
-    report = run(objects)
-    assert (report.outcome, report.rounds, objects.requests) == (Outcome.COPIED, 2, 7)
+    report = run(performer)
+    assert (report.outcome, report.rounds, performer.requests) == (Outcome.COPIED, 2, 7)
 
 
 @pytest.mark.parametrize(
@@ -130,10 +132,10 @@ def test_after_a_passing_refusal_both_are_looked_at_again(look, copy, objects, c
         ("InvalidRequest", 400),
     ],
 )
-def test_a_permanent_refusal_of_the_copy_ends_it(look, copy, objects, code: str, status: int) -> None:
+def test_a_permanent_refusal_of_the_copy_ends_it(look, copy, performer, code: str, status: int) -> None:
     expect_look(look)
     refuse_copy(copy, code, status)
-    report = run(objects)
+    report = run(performer)
     assert (report.outcome, report.rounds) == (Outcome.FAILED, 1)
     assert report.failure is not None
     assert (report.failure.code, report.failure.operation, report.failure.permanent) == (code, "CopyObject", True)
@@ -142,11 +144,11 @@ def test_a_permanent_refusal_of_the_copy_ends_it(look, copy, objects, code: str,
 
 
 @pytest.mark.parametrize("side", ["source", "destination"])
-def test_a_forbidden_head_is_an_access_denied(look, objects, side: str) -> None:
+def test_a_forbidden_head_is_an_access_denied(look, performer, side: str) -> None:
     if side == "destination":
         look.add_response("head_object", head(), HEAD_SOURCE)
     refuse_head(look, 403, HEAD_SOURCE if side == "source" else HEAD_DESTINATION)
-    report = run(objects)
+    report = run(performer)
     assert (report.outcome, report.rounds) == (Outcome.FAILED, 1)
     assert report.failure is not None
     assert (report.failure.code, report.failure.operation) == ("AccessDenied", "HeadObject")
@@ -155,43 +157,43 @@ def test_a_forbidden_head_is_an_access_denied(look, objects, side: str) -> None:
     assert "s3:ListBucket" in report.failure.message
 
 
-def test_the_request_id_is_kept(look, objects) -> None:
+def test_the_request_id_is_kept(look, performer) -> None:
     look.add_client_error("head_object", "400", "Bad Request", 400, response_meta={"RequestId": "S3-1"})
-    report = run(objects)
+    report = run(performer)
     assert report.failure is not None
     assert (report.failure.code, report.failure.request_id) == ("BadRequest", "S3-1")
 
 
-def test_forbidden_tags_name_their_operation(look, objects) -> None:
+def test_forbidden_tags_name_their_operation(look, performer) -> None:
     expect_look(look, ETAG)
     look.add_client_error("get_object_tagging", "AccessDenied", "no", 403, expected_params=HEAD_SOURCE)
-    report = run(objects)
+    report = run(performer)
     assert report.failure is not None
     assert (report.failure.code, report.failure.operation) == ("AccessDenied", "GetObjectTagging")
 
 
-def test_the_sdk_s_own_repetitions_are_counted(look, objects) -> None:
+def test_the_sdk_s_own_repetitions_are_counted(look, performer) -> None:
     look.add_response("head_object", head(ResponseMetadata={"RetryAttempts": 2}), HEAD_SOURCE)
-    objects.head_source(KEY)
-    assert objects.requests == 3
+    performer.perform(Head(Side.SOURCE, KEY))
+    assert performer.requests == 3
 
 
 def test_an_old_sdk_copies_without_the_conditions_it_does_not_know(old_clients, settings) -> None:
     clients = old_clients()
-    objects = S3Objects(clients, settings)
+    performer = Performer(clients, settings, lambda _: None)
     with pytest.raises(ParamValidationError, match="IfNoneMatch"):
         clients.copy.copy_object(**COPY_NEW)
     with Stubber(clients.copy) as stubber:
         expect_look(stubber)
         stubber.add_response("copy_object", COPIED, COPY)
         stubber.add_response("head_object", head(), HEAD_SOURCE)
-        assert run(objects).outcome is Outcome.COPIED
+        assert run(performer).outcome is Outcome.COPIED
         stubber.assert_no_pending_responses()
 
 
-def test_a_copy_names_its_etag_and_encryption(copy, objects) -> None:
+def test_a_copy_names_its_etag_and_encryption(copy, performer) -> None:
     copy.add_response("copy_object", {**COPIED, "ServerSideEncryption": "aws:kms"}, COPY_NEW)
-    assert objects.copy(KEY, state_from_head(head()), None) == Copied(ETAG, "aws:kms")
+    assert performer.perform(CopyWhole(KEY, state_from_head(head()), None)) == Copied(ETAG, "aws:kms")
 
 
 def test_head_becomes_a_state() -> None:
@@ -216,7 +218,7 @@ def test_head_becomes_a_state() -> None:
         "ContentType": "text/csv",
         "Expires": "never",
     }
-    assert state == ObjectState(3, ETAG, WRITTEN, "v1", "AES256", headers, {"colour": "blue"})
+    assert state == ObjectState(3, ETAG, WRITTEN, "v1", "AES256", headers, {"colour": "blue"}, "GLACIER")
 
 
 def test_expires_is_compared_also_where_the_sdk_only_gives_a_date() -> None:

@@ -11,8 +11,10 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from lambda_handler.errors import RequestError
-from lambda_handler.objects import S3Objects, state_from_head
+from lambda_handler.options import DEFAULT_OPTIONS, Options
+from lambda_handler.perform import Performer, drive, state_from_head
 from lambda_handler.reconcile import Outcome, Report, reconcile
+from lambda_handler.requests import CopyWhole, Head, Side
 
 KEY = "sample.csv"
 ETAG = '"900150983cd24fb0d6963f7d28e17f72"'
@@ -57,12 +59,12 @@ def sent() -> list[AWSRequest]:
 
 
 @pytest.fixture
-def objects(clients, settings, sent, monkeypatch) -> Callable[[Answers], S3Objects]:
+def objects(clients, settings, sent, monkeypatch) -> Callable[[Answers], Performer]:
     """S3 that gives these answers, one for each request that leaves the SDK."""
     # The SDK's pauses between its own repetitions.
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
 
-    def make(answers: Answers) -> S3Objects:
+    def make(answers: Answers) -> Performer:
         rest = iter(answers)
 
         def answer(request: AWSRequest, **_: Any) -> AWSResponse:
@@ -74,13 +76,13 @@ def objects(clients, settings, sent, monkeypatch) -> Callable[[Answers], S3Objec
 
         for client in (clients.look, clients.copy):
             client.meta.events.register("before-send.s3", answer)
-        return S3Objects(clients, settings)
+        return Performer(clients, settings, lambda _: None)
 
     return make
 
 
-def run(objects: S3Objects) -> Report:
-    return reconcile(KEY, objects, sleep=lambda _: None, seconds_left=lambda: 300.0)
+def run(performer: Performer, options: Options = DEFAULT_OPTIONS) -> Report:
+    return drive(reconcile(KEY, options, seconds_left=lambda: 300.0), performer.perform)
 
 
 def methods(sent: list[AWSRequest]) -> list[str]:
@@ -113,11 +115,11 @@ def test_a_small_new_object_takes_four_requests(objects, sent) -> None:
 
 def test_an_error_inside_a_200_answer_is_no_success(objects, sent) -> None:
     adapter = objects([FOUND, MISSING, Answer(200, error_body("InternalError"))])
-    source = adapter.head_source(KEY)
+    source = adapter.perform(Head(Side.SOURCE, KEY))
     assert source is not None
-    assert adapter.head_destination(KEY) is None
+    assert adapter.perform(Head(Side.DESTINATION, KEY)) is None
     with pytest.raises(RequestError) as caught:
-        adapter.copy(KEY, source, None)
+        adapter.perform(CopyWhole(KEY, source, None))
     failure = caught.value.failure
     assert (failure.code, failure.operation, failure.permanent) == ("InternalError", "CopyObject", False)
     assert len(sent) == 3  # the SDK has not copied again by itself
@@ -169,7 +171,7 @@ def test_a_head_is_repeated_by_the_sdk_and_counted(objects, sent) -> None:
 def test_what_the_sdk_gave_up_repeating_is_counted(objects, sent) -> None:
     adapter = objects([Answer(503)] * 3)
     with pytest.raises(RequestError, match="HeadObject: ServiceUnavailable: source bucket p-source"):
-        adapter.head_source(KEY)
+        adapter.perform(Head(Side.SOURCE, KEY))
     assert adapter.requests == len(sent) == 3
 
 
@@ -190,7 +192,7 @@ def test_an_answer_that_cannot_be_read_leads_to_a_new_round(objects) -> None:
 @pytest.mark.parametrize("text", ["Fri, 02 Jan 2026 03:04:05 GMT", "0", "never"])
 def test_expires_is_kept_as_text(objects, text: str) -> None:
     adapter = objects([Answer(200, headers={**HEADERS, "expires": text})])
-    state = adapter.head_source(KEY)
+    state = adapter.perform(Head(Side.SOURCE, KEY))
     assert state is not None
     assert state.headers["Expires"] == text
 

@@ -12,7 +12,17 @@ import pytest
 
 from lambda_handler.compare import ObjectState
 from lambda_handler.errors import Failure, RequestError
-from lambda_handler.reconcile import Copied
+from lambda_handler.requests import (
+    Asked,
+    Copied,
+    CopyWhole,
+    DeleteDestination,
+    Exists,
+    GetTags,
+    Head,
+    Pause,
+    Side,
+)
 
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
@@ -42,6 +52,7 @@ class FakeBuckets:
     tags: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     steps: dict[int, Callable[[], object]] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
     clock: Any = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -54,32 +65,46 @@ class FakeBuckets:
         self.source[key] = make_state(**changes)
         return self.source[key]
 
-    def head_source(self, key: str) -> ObjectState | None:
-        self._step("HEAD source")
-        return self.source.get(key)
+    def perform(self, asked: Asked) -> Any:
+        if isinstance(asked, Pause):
+            return self.pauses.append(asked.seconds)
+        if isinstance(asked, Head):
+            self._step(f"HEAD {asked.side.value}")
+            return self._side(asked.side).get(asked.key)
+        if isinstance(asked, GetTags):
+            self._step(f"TAGS {asked.side.value}")
+            return self.tags.get((asked.side.value, asked.key), {})
+        if isinstance(asked, Exists):
+            self._step(f"LIST {asked.side.value}")
+            return asked.key in self._side(asked.side)
+        if isinstance(asked, DeleteDestination):
+            return self._delete(asked)
+        assert isinstance(asked, CopyWhole), asked
+        return self._copy(asked)
 
-    def head_destination(self, key: str) -> ObjectState | None:
-        self._step("HEAD destination")
-        return self.destination.get(key)
+    def _side(self, side: Side) -> dict[str, ObjectState]:
+        return self.source if side is Side.SOURCE else self.destination
 
-    def source_tags(self, key: str) -> Mapping[str, str]:
-        self._step("TAGS source")
-        return self.tags.get(("source", key), {})
+    def _delete(self, asked: DeleteDestination) -> None:
+        self._step("DELETE")
+        there = self.destination.get(asked.key)
+        if there is None or there.etag != asked.destination.etag:
+            raise RequestError(Failure("PreconditionFailed", "changed", "DeleteObject"))
+        del self.destination[asked.key]
 
-    def destination_tags(self, key: str) -> Mapping[str, str]:
-        self._step("TAGS destination")
-        return self.tags.get(("destination", key), {})
-
-    def copy(self, key: str, source: ObjectState, destination: ObjectState | None) -> Copied:
+    def _copy(self, asked: CopyWhole) -> Copied:
         self._step("COPY")
+        key, source, destination = asked.key, asked.source, asked.destination
         current, there = self.source.get(key), self.destination.get(key)
         if current is None:
             raise RequestError(Failure("NoSuchKey", "gone", "CopyObject"))
         if current.etag != source.etag or (there and there.etag) != (destination and destination.etag):
             raise RequestError(Failure("PreconditionFailed", "changed", "CopyObject"))
         etag = self.copy_etag(current)
-        self.destination[key] = replace(current, etag=etag, last_modified=self._tick())
-        self.tags["destination", key] = self.tags.get(("source", key), {})
+        storage_class = asked.storage_class or "STANDARD"
+        copied = replace(current, etag=etag, last_modified=self._tick(), storage_class=storage_class)
+        self.destination[key] = copied
+        self.tags["destination", key] = self.tags.get(("source", key), {}) if asked.tags is None else asked.tags
         return Copied(etag, current.encryption)
 
     def copy_etag(self, source: ObjectState) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from lambda_handler.errors import CopyFailed, Failure, RequestError
 from lambda_handler.function import Function, Surroundings
+from lambda_handler.requests import Head, Side
 from lambda_handler.settings import Settings
 
 CONTEXT = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_millis=lambda: 300_000)
@@ -27,7 +28,6 @@ def function(buckets, lines, epoch) -> Function:
         write=lines.append,
         now=lambda: epoch + timedelta(seconds=10),
         monotonic=lambda: next(ticks) / 4,
-        sleep=lambda _: None,
     )
     return Function(Settings("p", "p-source", "p-destination", "1" * 12), lambda: buckets, surroundings)
 
@@ -37,14 +37,14 @@ def fail_with(buckets, monkeypatch) -> Callable[..., None]:
     """Lets HEAD of one source key raise this."""
 
     def fail(key: str, error: Exception) -> None:
-        head = buckets.head_source
+        perform = buckets.perform
 
-        def head_or_fail(asked: str) -> Any:
-            if asked == key:
+        def perform_or_fail(asked: Any) -> Any:
+            if asked == Head(Side.SOURCE, key):
                 raise error
-            return head(asked)
+            return perform(asked)
 
-        monkeypatch.setattr(buckets, "head_source", head_or_fail)
+        monkeypatch.setattr(buckets, "perform", perform_or_fail)
 
     return fail
 
@@ -89,7 +89,8 @@ def test_every_record_is_tried_and_one_error_names_the_failed_keys(
         ("last", "copied"),
     ]
     assert (summary["records"], summary["ignored"]) == (5, 0)
-    assert summary["outcomes"] == {"copied": 2, "already_equal": 0, "source_missing": 1, "refused": 1, "failed": 1}
+    counts = {name: count for name, count in summary["outcomes"].items() if count}
+    assert counts == {"copied": 2, "source_missing": 1, "refused": 1, "failed": 1}
 
 
 def test_a_defect_with_one_key_does_not_stop_the_others(
