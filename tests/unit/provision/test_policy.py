@@ -20,7 +20,7 @@ from s3copy_cli.provision.policy import (
 )
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
-DOCUMENT = role_policy(PIPELINE, PIPELINE.source_bucket, PIPELINE.destination_bucket)
+DOCUMENT = role_policy(PIPELINE)
 
 
 def allowed(document: dict[str, Any]) -> set[tuple[str, str]]:
@@ -62,8 +62,20 @@ def test_the_function_can_not_write_to_the_source_nor_make_log_groups_nor_delete
         assert "*" not in action
         assert resource != "*"
         assert not action.startswith(("s3:Delete", "logs:CreateLogGroup", "iam:"))
+        assert not action.startswith("lambda:") or resource == PIPELINE.function_arn
         if resource.startswith(source):
             assert not action.startswith("s3:Put")
+
+
+def test_with_propagation_it_may_delete_at_the_destination_and_that_is_all() -> None:
+    added = allowed(role_policy(PIPELINE, propagate_deletes=True)) - allowed(DOCUMENT)
+    assert added == {("s3:DeleteObject", f"{PIPELINE.bucket_arn(PIPELINE.destination_bucket)}/*")}
+
+
+def test_a_long_copy_may_go_on_in_another_invocation_of_this_function_only() -> None:
+    assert {pair for pair in allowed(DOCUMENT) if pair[0].startswith("lambda:")} == {
+        ("lambda:InvokeFunction", PIPELINE.function_arn)
+    }
 
 
 def test_only_lambda_may_take_on_the_role() -> None:
