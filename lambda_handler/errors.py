@@ -14,6 +14,8 @@ _CODES_OF_STATUS = {
     403: "AccessDenied",
     404: "NotFound",
     405: "MethodNotAllowed",
+    412: "PreconditionFailed",
+    416: "InvalidRange",
     500: "InternalError",
     503: "ServiceUnavailable",
 }
@@ -37,6 +39,7 @@ _PERMANENT_CODES = frozenset(
 _PASSING_CODES = frozenset(
     {
         "ExpiredToken",
+        "InvalidPart",  # another invocation has copied it as well; its new ETag is in the list of parts
         "KMS.ThrottlingException",
         "RequestLimitExceeded",
         "RequestTimeTooSkewed",

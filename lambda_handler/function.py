@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
+from .clients import make_clients
+from .drive import drive
 from .errors import CopyFailed, Failure
 from .events import Hint, Ignored, iter_items
 from .log import Log
-from .perform import Performer, drive, make_clients
+from .perform import Performer
 from .reconcile import Outcome, Report, reconcile
 from .requests import Asked
 from .settings import Settings
@@ -128,7 +130,7 @@ class Function:
 
 def build_function(settings: Settings) -> Function:
     """The function as it runs in Lambda: real S3, real clocks, lines to stdout."""
-    clients = make_clients()
+    clients = make_clients(settings.options.part_concurrency)
     surroundings = Surroundings(
         write=_write_to_stdout,
         now=lambda: datetime.now(timezone.utc),

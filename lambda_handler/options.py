@@ -32,3 +32,9 @@ class Options:
 
 
 DEFAULT_OPTIONS = Options()
+
+
+def storage_class_of(options: Options, source_class: str) -> str | None:
+    """The class of a copy; None where S3's own default, STANDARD, is meant."""
+    wanted = source_class if options.storage_class == KEEP else options.storage_class
+    return None if wanted == STANDARD else wanted

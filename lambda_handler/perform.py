@@ -2,89 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+from typing import Any
 from urllib.parse import urlencode
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from .compare import CONTENT_HEADERS, ObjectState
-from .errors import Failure, RequestError, error_code, is_permanent
-from .options import STANDARD
-from .requests import Asked, Copied, CopyWhole, DeleteDestination, Exists, GetTags, Head, Pause, Side
+from .clients import Clients, known_parameters
+from .compare import ObjectState
+from .errors import Failure, RequestError
+from .requests import (
+    AbortUpload,
+    Asked,
+    BeginUpload,
+    CompleteUpload,
+    Continue,
+    Copied,
+    CopiedPart,
+    CopyPart,
+    CopyWhole,
+    DeleteDestination,
+    Exists,
+    GetLayout,
+    GetTags,
+    Head,
+    HeadPart,
+    ListParts,
+    PartSize,
+    Pause,
+    Side,
+)
+from .sdk import (
+    CHECKSUM,
+    Response,
+    checksums_of,
+    code_of,
+    raw_expires,
+    repetitions_of,
+    state_from_head,
+    status_of,
+    translated,
+)
 from .settings import Settings
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-Ended = TypeVar("Ended")
-
-# The function's time-out is 300 seconds: a copy that long must still be reported by us, not cut off by Lambda.
-_COPY_READ_TIMEOUT_SECONDS = 280
-_LOOK_READ_TIMEOUT_SECONDS = 15
-_LOOK_ATTEMPTS = 3
-_CONNECT_TIMEOUT_SECONDS = 5
-
-_HEAD_FORBIDDEN = (
-    "S3 answers HEAD with 403 when the role lacks s3:GetObject, when the key is missing and the role lacks "
-    "s3:ListBucket, or when the bucket belongs to another account"
-)
-
-
-@dataclass(frozen=True)
-class Clients:
-    """S3 clients, made once for the life of the process.
-
-    Attributes:
-        look: for reading; the SDK repeats what failed.
-        copy: for copying; the SDK repeats nothing. A copy whose answer was lost may have been carried out, so the
-            next step is to look, not to copy again.
-    """
-
-    look: S3Client
-    copy: S3Client
-
-
-def make_clients() -> Clients:
-    """Clients for the Region and credentials of the environment."""
-    session = boto3.session.Session()
-
-    def make(attempts: int, read_timeout: int) -> S3Client:
-        config = Config(
-            user_agent_extra="s3copy",
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-            read_timeout=read_timeout,
-            tcp_keepalive=True,
-        )
-        client: S3Client = session.client("s3", config=config)
-        return client
-
-    return Clients(make(_LOOK_ATTEMPTS, _LOOK_READ_TIMEOUT_SECONDS), make(1, _COPY_READ_TIMEOUT_SECONDS))
-
-
-def known_parameters(client: S3Client, operation: str) -> Collection[str]:
-    """The parameters that an operation has in this SDK; the one in the runtime may be older than some of ours."""
-    shape = client.meta.service_model.operation_model(operation).input_shape
-    return shape.members if shape else ()
+# Of nothing. Given, so that the SDK does not choose another algorithm than the upload's.
+_EMPTY_CHECKSUMS = {
+    "CRC32": "AAAAAA==",
+    "CRC32C": "AAAAAA==",
+    "CRC64NVME": "AAAAAAAAAAA=",
+    "SHA1": "2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
+    "SHA256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+}
 
 
 class Performer:
-    """Answers the requests of the convergence loop with S3.
+    """Answers the requests of the convergence loop.
+
+    Args:
+        sleep: waits for so many seconds.
+        payload_of: the event that has this function go on with a copy.
 
     Attributes:
         requests: how many requests were sent so far, with the SDK's own repetitions as far as it reports them.
     """
 
-    def __init__(self, clients: Clients, settings: Settings, sleep: Callable[[float], object]) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        settings: Settings,
+        sleep: Callable[[float], object],
+        payload_of: Callable[[Continue], bytes] | None = None,
+    ) -> None:
         self._clients = clients
         self._settings = settings
         self._sleep = sleep
+        self._payload_of = payload_of
+        self._counting = threading.Lock()
         self.requests = 0
 
     def perform(self, asked: Asked) -> Any:
@@ -93,185 +89,256 @@ class Performer:
         Raises:
             RequestError: the service refused or failed it, or its answer never came.
         """
-        match asked:
-            case Head(side, key):
-                return self._head(side, key)
-            case GetTags(side, key):
-                return self._tags(side, key)
-            case Exists(side, key):
-                return self._exists(side, key)
-            case CopyWhole():
-                return self._copy_whole(asked)
-            case DeleteDestination(key, destination):
-                return self._delete(key, destination)
-            case Pause(seconds):
-                return self._sleep(seconds)
-            case _:
-                raise TypeError(f"no answer to {type(asked).__name__}")
+        if isinstance(asked, tuple):
+            return self._side_by_side(asked)
+        return _PERFORMED_BY[type(asked)](self, asked)
 
-    def _head(self, side: Side, key: str) -> ObjectState | None:
-        with _translated("HeadObject", side, self._bucket(side)):
+    def _side_by_side(self, asked: tuple[CopyPart, ...] | tuple[HeadPart, ...]) -> tuple[Any, ...]:
+        """All of them; after the first failure no more are begun, and it is raised when the running ones have ended."""
+        with ThreadPoolExecutor(self._settings.options.part_concurrency) as pool:
+            futures = [pool.submit(self.perform, one) for one in asked]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                future.cancel()
+        failed = [future for future in futures if not future.cancelled() and future.exception()]
+        return tuple(future.result() for future in failed or futures)
+
+    def _head(self, asked: Head) -> ObjectState | None:
+        parameters = self._object(asked.side, asked.key)
+        if asked.side is Side.SOURCE:
+            parameters |= self._known("HeadObject", ChecksumMode="ENABLED")
+        with self._translated("HeadObject", asked.side):
             try:
-                response = self._send(lambda: self._clients.look.head_object(**self._object(side, key)))
+                return state_from_head(self._send(self._clients.look.head_object, parameters))
             except ClientError as error:
-                if _status(error.response) == 404:
+                if status_of(error.response) == 404:
                     return None
                 raise
-        return state_from_head(response)
 
-    def _tags(self, side: Side, key: str) -> Mapping[str, str]:
-        with _translated("GetObjectTagging", side, self._bucket(side)):
+    def _tags(self, asked: GetTags) -> Mapping[str, str]:
+        with self._translated("GetObjectTagging", asked.side):
             try:
-                response = self._send(lambda: self._clients.look.get_object_tagging(**self._object(side, key)))
+                response = self._send(self._clients.look.get_object_tagging, self._object(asked.side, asked.key))
             except ClientError as error:
-                if _code(error.response) == "NoSuchKey":
+                if code_of(error.response) == "NoSuchKey":
                     return {}
                 raise
         return {tag["Key"]: tag["Value"] for tag in response["TagSet"]}
 
-    def _exists(self, side: Side, key: str) -> bool:
-        bucket, owner = self._bucket(side), self._settings.expected_bucket_owner
-        with _translated("ListObjectsV2", side, bucket):
-            response = self._send(
-                lambda: self._clients.look.list_objects_v2(
-                    Bucket=bucket, Prefix=key, MaxKeys=1, ExpectedBucketOwner=owner
-                )
-            )
+    def _exists(self, asked: Exists) -> bool:
+        parameters = {**self._in_bucket(asked.side), "Prefix": asked.key, "MaxKeys": 1}
+        with self._translated("ListObjectsV2", asked.side):
+            response = self._send(self._clients.look.list_objects_v2, parameters)
         # Of the keys that begin with this one, it is itself the first.
-        return any(found["Key"] == key for found in response.get("Contents", ()))
+        return any(found["Key"] == asked.key for found in response.get("Contents", ()))
 
     def _copy_whole(self, asked: CopyWhole) -> Copied:
-        parameters: dict[str, Any] = {
+        parameters = {
             **self._object(Side.DESTINATION, asked.key),
-            "CopySource": {"Bucket": self._settings.source_bucket, "Key": asked.key},
-            "CopySourceIfMatch": asked.source.etag,
-            "ExpectedSourceBucketOwner": self._settings.expected_bucket_owner,
+            **self._copy_source(asked.key, asked.source),
             "MetadataDirective": "COPY",
             "TaggingDirective": "COPY",
+            **self._made_as(asked.storage_class),
+            **self._known("CopyObject", AnnotationDirective="COPY", **_as_seen(asked.destination)),
         }
         if asked.tags is not None:
             parameters |= {"TaggingDirective": "REPLACE", "Tagging": urlencode(asked.tags)}
-        if asked.storage_class:
-            parameters["StorageClass"] = asked.storage_class
-        parameters |= self._encryption()
-        parameters |= self._known("CopyObject", AnnotationDirective="COPY", **_as_seen(asked.destination))
-        with _translated("CopyObject", Side.DESTINATION, self._settings.destination_bucket):
-            response = self._send(lambda: self._clients.copy.copy_object(**parameters))
+        with self._translated("CopyObject"):
+            response = self._send(self._clients.copy.copy_object, parameters)
         return Copied(response["CopyObjectResult"]["ETag"], response.get("ServerSideEncryption"))
 
-    def _delete(self, key: str, destination: ObjectState) -> None:
+    def _delete(self, asked: DeleteDestination) -> None:
+        condition = self._known("DeleteObject", **_as_seen(asked.destination))
+        with self._translated("DeleteObject"):
+            self._send(self._clients.copy.delete_object, {**self._object(Side.DESTINATION, asked.key), **condition})
+
+    def _layout(self, asked: GetLayout) -> tuple[int, ...] | None:
         parameters = {
-            **self._object(Side.DESTINATION, key),
-            **self._known("DeleteObject", **_as_seen(destination)),
+            **self._object(Side.SOURCE, asked.key),
+            "ObjectAttributes": ["ETag", "ObjectParts"],
+            "MaxParts": 1000,
         }
-        with _translated("DeleteObject", Side.DESTINATION, self._settings.destination_bucket):
-            self._send(lambda: self._clients.copy.delete_object(**parameters))
+        sizes: list[int] = []
+        with self._translated("GetObjectAttributes", Side.SOURCE):
+            while True:
+                try:
+                    response = self._send(self._clients.look.get_object_attributes, parameters)
+                except ClientError as error:
+                    if status_of(error.response) in (405, 501):  # another implementation of S3
+                        return None
+                    raise
+                if response.get("ETag", asked.source.etag).strip('"') != asked.source.etag.strip('"'):
+                    message = "the source changed before its parts were listed"
+                    raise RequestError(Failure("PreconditionFailed", message, "GetObjectAttributes"))
+                listed = response.get("ObjectParts", {})
+                sizes += [part["Size"] for part in listed.get("Parts", ())]
+                if not listed.get("IsTruncated"):
+                    return tuple(sizes) or None
+                parameters["PartNumberMarker"] = listed["NextPartNumberMarker"]
+
+    def _head_part(self, asked: HeadPart) -> PartSize:
+        parameters = {
+            **self._object(Side.SOURCE, asked.key),
+            "PartNumber": asked.number,
+            "IfMatch": asked.source.etag,
+        }
+        with self._translated("HeadObject", Side.SOURCE):
+            try:
+                response = self._send(self._clients.parts.head_object, parameters)
+            except ClientError as error:
+                if status_of(error.response) == 416:  # a part without bytes has no range
+                    return PartSize(0, None)
+                raise
+        return PartSize(response["ContentLength"], response.get("PartsCount"))
+
+    def _begin(self, asked: BeginUpload) -> str:
+        source = asked.source
+        parameters = {
+            **self._object(Side.DESTINATION, asked.key),
+            **{name: value for name, value in source.headers.items() if name != "Expires"},
+            "Metadata": source.metadata,
+            **self._made_as(asked.storage_class),
+        }
+        if asked.tags:
+            parameters["Tagging"] = urlencode(asked.tags)
+        if source.checksum_algorithm:
+            checksum = {"ChecksumAlgorithm": source.checksum_algorithm, "ChecksumType": source.checksum_type}
+            given = {name: value for name, value in checksum.items() if value}
+            parameters |= self._known("CreateMultipartUpload", **given)
+        expires = source.headers.get("Expires")
+        with self._translated("CreateMultipartUpload"), raw_expires(self._clients.copy, expires):
+            response = self._send(self._clients.copy.create_multipart_upload, parameters)
+        return str(response["UploadId"])
+
+    def _copy_part(self, asked: CopyPart) -> CopiedPart:
+        parameters = {
+            **self._object(Side.DESTINATION, asked.key),
+            "UploadId": asked.upload_id,
+            "PartNumber": asked.number,
+        }
+        if asked.size == 0:
+            algorithm = asked.source.checksum_algorithm
+            if algorithm in _EMPTY_CHECKSUMS:
+                parameters |= self._known("UploadPart", **{CHECKSUM + algorithm: _EMPTY_CHECKSUMS[algorithm]})
+            with self._translated("UploadPart"):
+                result = self._send(self._clients.parts.upload_part, {**parameters, "Body": b""})
+        else:
+            parameters |= self._copy_source(asked.key, asked.source)
+            if asked.first is not None:
+                parameters["CopySourceRange"] = f"bytes={asked.first}-{asked.first + asked.size - 1}"
+            with self._translated("UploadPartCopy"):
+                result = self._send(self._clients.parts.upload_part_copy, parameters)["CopyPartResult"]
+        return CopiedPart(asked.number, result["ETag"], asked.size, checksums_of(result))
+
+    def _list_parts(self, asked: ListParts) -> tuple[CopiedPart, ...]:
+        parameters = {**self._object(Side.DESTINATION, asked.key), "UploadId": asked.upload_id}
+        parts: list[CopiedPart] = []
+        with self._translated("ListParts"):
+            while True:
+                response = self._send(self._clients.look.list_parts, parameters)
+                parts += [
+                    CopiedPart(part["PartNumber"], part["ETag"], part["Size"], checksums_of(part))
+                    for part in response.get("Parts", ())
+                ]
+                if not response.get("IsTruncated"):
+                    return tuple(parts)
+                parameters["PartNumberMarker"] = response["NextPartNumberMarker"]
+
+    def _complete(self, asked: CompleteUpload) -> Copied:
+        parts = [{"PartNumber": part.number, "ETag": part.etag, **dict(part.checksums)} for part in asked.parts]
+        parameters = {
+            **self._object(Side.DESTINATION, asked.key),
+            "UploadId": asked.upload_id,
+            "MultipartUpload": {"Parts": parts},
+            **self._known("CompleteMultipartUpload", MpuObjectSize=asked.size, **_as_seen(asked.destination)),
+        }
+        with self._translated("CompleteMultipartUpload"):
+            response = self._send(self._clients.copy.complete_multipart_upload, parameters)
+        return Copied(response["ETag"], response.get("ServerSideEncryption"))
+
+    def _abort(self, asked: AbortUpload) -> None:
+        parameters = {**self._object(Side.DESTINATION, asked.key), "UploadId": asked.upload_id}
+        with self._translated("AbortMultipartUpload"):
+            try:
+                self._send(self._clients.look.abort_multipart_upload, parameters)
+            except ClientError as error:
+                if code_of(error.response) != "NoSuchUpload":
+                    raise
+
+    def _continue(self, asked: Continue) -> None:
+        name = self._settings.function_name
+        if self._payload_of is None or not name:
+            message = "the function does not know its own name (AWS_LAMBDA_FUNCTION_NAME)"
+            raise RequestError(Failure("CannotContinue", message, "Invoke", permanent=True))
+        parameters = {"FunctionName": name, "InvocationType": "Event", "Payload": self._payload_of(asked)}
+        with translated("Invoke", f"function {name}"):
+            self._send(self._clients.functions.invoke, parameters)
+
+    def _pause(self, asked: Pause) -> None:
+        self._sleep(asked.seconds)
 
     def _bucket(self, side: Side) -> str:
         return self._settings.source_bucket if side is Side.SOURCE else self._settings.destination_bucket
 
-    def _object(self, side: Side, key: str) -> dict[str, Any]:
-        return {"Bucket": self._bucket(side), "Key": key, "ExpectedBucketOwner": self._settings.expected_bucket_owner}
+    def _in_bucket(self, side: Side) -> dict[str, Any]:
+        return {"Bucket": self._bucket(side), "ExpectedBucketOwner": self._settings.expected_bucket_owner}
 
-    def _encryption(self) -> dict[str, str]:
+    def _object(self, side: Side, key: str) -> dict[str, Any]:
+        return {**self._in_bucket(side), "Key": key}
+
+    def _copy_source(self, key: str, source: ObjectState) -> dict[str, Any]:
+        return {
+            "CopySource": {"Bucket": self._settings.source_bucket, "Key": key},
+            "CopySourceIfMatch": source.etag,
+            "ExpectedSourceBucketOwner": self._settings.expected_bucket_owner,
+        }
+
+    def _made_as(self, storage_class: str | None) -> dict[str, str]:
         key_id = self._settings.options.kms_key_id
-        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if key_id else {}
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if key_id else {}
+        return {**encryption, "StorageClass": storage_class} if storage_class else encryption
 
     def _known(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Those of the parameters that the SDK in this runtime knows."""
         known = known_parameters(self._clients.copy, operation)
         return {name: value for name, value in parameters.items() if name in known}
 
-    def _send(self, request: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-        self.requests += 1
+    def _translated(self, operation: str, side: Side = Side.DESTINATION) -> AbstractContextManager[None]:
+        return translated(operation, f"{side.value} bucket {self._bucket(side)}")
+
+    def _send(self, call: Callable[..., Any], parameters: Mapping[str, Any]) -> Response:
+        self._count(1)
         try:
-            response = request()
+            response: Response = call(**parameters)
         except ClientError as error:
-            self.requests += _repetitions(error.response)
+            self._count(repetitions_of(error.response))
             raise
-        self.requests += _repetitions(response)
+        self._count(repetitions_of(response))
         return response
 
+    def _count(self, requests: int) -> None:
+        with self._counting:
+            self.requests += requests
 
-def drive(loop: Generator[Asked, Any, Ended], perform: Callable[[Asked], Any]) -> Ended:
-    """Run a loop of requests to its end; a request that fails is thrown into it."""
-    try:
-        asked = next(loop)
-        while True:
-            try:
-                answer = perform(asked)
-            except RequestError as error:
-                asked = loop.throw(error)
-            else:
-                asked = loop.send(answer)
-    except StopIteration as stop:
-        ended: Ended = stop.value
-        return ended
+
+_PERFORMED_BY: Mapping[type, Callable[[Performer, Any], Any]] = {
+    Head: Performer._head,
+    GetTags: Performer._tags,
+    Exists: Performer._exists,
+    CopyWhole: Performer._copy_whole,
+    DeleteDestination: Performer._delete,
+    GetLayout: Performer._layout,
+    HeadPart: Performer._head_part,
+    BeginUpload: Performer._begin,
+    CopyPart: Performer._copy_part,
+    ListParts: Performer._list_parts,
+    CompleteUpload: Performer._complete,
+    AbortUpload: Performer._abort,
+    Continue: Performer._continue,
+    Pause: Performer._pause,
+}
 
 
 def _as_seen(destination: ObjectState | None) -> dict[str, str]:
     """The condition that the destination still is what was seen."""
     return {"IfNoneMatch": "*"} if destination is None else {"IfMatch": destination.etag}
-
-
-def state_from_head(response: Mapping[str, Any]) -> ObjectState:
-    """An object, from HeadObject's answer."""
-    headers = {name: str(response[name]) for name in CONTENT_HEADERS if name in response and name != "Expires"}
-    # The SDK parses Expires, and drops what is no date; newer ones also give the text.
-    expires = response.get("ExpiresString", response.get("Expires"))
-    if expires is not None:
-        headers["Expires"] = expires.isoformat() if isinstance(expires, datetime) else str(expires)
-    return ObjectState(
-        size=response["ContentLength"],
-        etag=response["ETag"],
-        last_modified=response["LastModified"],
-        version_id=response.get("VersionId"),
-        encryption="SSE-C" if "SSECustomerAlgorithm" in response else response.get("ServerSideEncryption"),
-        headers=headers,
-        metadata=response.get("Metadata", {}),
-        storage_class=response.get("StorageClass", STANDARD),
-    )
-
-
-@contextmanager
-def _translated(operation: str, side: Side, bucket: str) -> Iterator[None]:
-    """The SDK's errors as RequestError, with where and what in the message."""
-    place = f"{side.value} bucket {bucket}"
-    try:
-        yield
-    except ClientError as error:
-        details: Mapping[str, Any] = error.response.get("Error", {})
-        status = _status(error.response)
-        code = error_code(_code(error.response), status)
-        message = str(details.get("Message", ""))
-        if operation == "HeadObject" and status == 403:
-            message = _HEAD_FORBIDDEN
-        raise RequestError(
-            Failure(
-                code=code,
-                message=f"{place}: {message}",
-                operation=operation,
-                request_id=str(_metadata(error.response).get("RequestId", "")),
-                permanent=is_permanent(code, status),
-            )
-        ) from error
-    except BotoCoreError as error:
-        # No answer, or none that could be read: whether S3 did it is unknown.
-        raise RequestError(Failure(type(error).__name__, f"{place}: {error}", operation)) from error
-
-
-def _metadata(response: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = response.get("ResponseMetadata", {})
-    return found
-
-
-def _code(response: Mapping[str, Any]) -> str:
-    return str(response.get("Error", {}).get("Code", ""))
-
-
-def _status(response: Mapping[str, Any]) -> int:
-    return int(_metadata(response).get("HTTPStatusCode", 0))
-
-
-def _repetitions(response: Mapping[str, Any]) -> int:
-    return int(_metadata(response).get("RetryAttempts", 0))

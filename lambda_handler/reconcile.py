@@ -9,26 +9,26 @@ that is left only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
 
-from .compare import ObjectState, compare, is_copy_wrong
+from .compare import ObjectState, compare, is_copy_wrong, is_layout_wrong, is_still_the_copy
 from .errors import Failure, RequestError, is_throttling
-from .options import ARCHIVES, KEEP, STANDARD, Options
-from .requests import (
-    Asked,
-    Copied,
-    CopyWhole,
-    DeleteDestination,
-    Exists,
-    GetTags,
-    Head,
-    Pause,
-    Side,
+from .multipart import (
+    NOT_REPRODUCIBLE,
+    Continuation,
+    HandOn,
+    Steps,
+    Work,
+    copy_in_parts,
+    give_up,
+    hand_on,
+    learn_exact_layout,
 )
-from .strategy import Refuse, choose_strategy
+from .options import ARCHIVES, KEEP, Options, storage_class_of
+from .requests import Copied, CopyWhole, DeleteDestination, Exists, GetTags, Head, Pause, Side
+from .strategy import InParts, Refuse, choose_strategy
 
 MAX_ROUNDS = 5
 _FIRST_PAUSE_SECONDS = 0.1
@@ -83,37 +83,64 @@ class _LookAgain:
     source: ObjectState | None = None
 
 
-Steps = Generator[Asked, Any, Report]
-_Round = Generator[Asked, Any, "Report | _LookAgain"]
+_Round = Steps["Report | _LookAgain"]
 
 
 def reconcile(
-    key: str,
-    options: Options,
-    *,
-    seconds_left: Callable[[], float],
-    max_rounds: int = MAX_ROUNDS,
-) -> Steps:
+    key: str, options: Options, *, seconds_left: Callable[[], float], max_rounds: int = MAX_ROUNDS
+) -> Steps[Report]:
     """Make the destination equal to the source as it is now.
 
     Ends when the destination was seen equal, or a copy was made of a source that afterwards was still the same.
     Failures are reported, not raised; rounds or time used up are a temporary failure.
     """
+    work = Work(key, options, seconds_left)
+    report = yield from _run_rounds(work, max_rounds)
+    if report.outcome is Outcome.FAILED and work.upload:
+        # The event does not name the upload, so no retry of it could go on: another invocation must, or nobody.
+        if not (work.copied_parts and _is_temporary(report) and (yield from _is_handed_on(work))):
+            yield from give_up(work)
+        else:
+            report = replace(report, outcome=Outcome.CONTINUED, failure=None, strategy=InParts.name, parts=_count(work))
+    return replace(report, notes=work.notes)
+
+
+def continue_copy(
+    continuation: Continuation,
+    options: Options,
+    *,
+    seconds_left: Callable[[], float],
+    max_rounds: int = MAX_ROUNDS,
+) -> Steps[Report]:
+    """Go on with a copy that another invocation began; if its source or its upload is gone, start afresh.
+
+    A temporary failure leaves the upload open: the retry of this continuation goes on with it.
+    """
+    asked = continuation.asked
+    work = Work(asked.key, options, seconds_left, continuation.upload, hops=asked.hops + 1)
+    report = yield from _run_rounds(work, max_rounds)
+    if report.outcome is Outcome.FAILED and not _is_temporary(report):
+        yield from give_up(work)
+    return replace(report, notes=work.notes)
+
+
+def _run_rounds(work: Work, max_rounds: int) -> Steps[Report]:
     verdict = _LookAgain(Failure("OutOfTime", "no time was left to look at this object"))
     rounds = busy = 0
     while rounds - busy < max_rounds and busy <= _MAX_BUSY_ROUNDS:
-        left = seconds_left()
-        if left < _SECONDS_FOR_A_ROUND:
+        left = work.seconds_left()
+        if left <= _SECONDS_FOR_A_ROUND:
             # Better a failure with a name than to be stopped by Lambda without a word.
             break
         if rounds:
             yield Pause(min(_pause(verdict.why, rounds, busy), left - _SECONDS_FOR_A_ROUND))
         rounds += 1
-        result = yield from _run_round(key, options)
+        result = yield from _run_round(work)
         if isinstance(result, Report):
             return replace(result, rounds=rounds)
         verdict = result
-        busy += is_throttling(verdict.why)
+        work.busy = is_throttling(verdict.why)
+        busy += work.busy
     return Report(Outcome.FAILED, rounds, source=verdict.source, failure=verdict.why)
 
 
@@ -123,27 +150,43 @@ def _pause(why: Failure, rounds: int, busy: int) -> float:
     return float(_FIRST_PAUSE_SECONDS * 2 ** (rounds - busy - 1))
 
 
-def _run_round(key: str, options: Options) -> _Round:
+def _run_round(work: Work) -> _Round:
+    key, options = work.key, work.options
     source = None
     try:
         source = yield Head(Side.SOURCE, key)
+        if work.upload and work.upload.source != source:
+            yield from give_up(work)
         if source is None:
             return (yield from _remove(key)) if options.propagate_deletes else Report(Outcome.SOURCE_MISSING)
         destination = yield Head(Side.DESTINATION, key)
         if destination is not None and (yield from _is_equal(key, options, source, destination)):
+            yield from give_up(work)
             return Report(Outcome.ALREADY_EQUAL, source=source)
-        return (yield from _copy(key, options, source, destination))
+        return (yield from _copy(work, source, destination))
     except RequestError as error:
-        if error.failure.permanent:
-            return Report(Outcome.FAILED, source=source, failure=error.failure)
-        return _LookAgain(error.failure, source)
+        failure = error.failure
+        if failure.code == "NoSuchUpload":
+            work.upload = None
+        if failure.code == "ConditionalRequestConflict":
+            # S3 wants a new upload after this one.
+            yield from give_up(work)
+        if failure.permanent:
+            return Report(Outcome.FAILED, source=source, failure=failure)
+        return _LookAgain(failure, source)
 
 
-def _is_equal(key: str, options: Options, source: ObjectState, destination: ObjectState) -> Generator[Asked, Any, bool]:
+def _is_equal(key: str, options: Options, source: ObjectState, destination: ObjectState) -> Steps[bool]:
     if not compare(source, destination).equal or not _has_its_class(options, source, destination):
         return False
     # Tags cost two requests: they are read only where they decide.
     return bool((yield GetTags(Side.SOURCE, key)) == (yield GetTags(Side.DESTINATION, key)))
+
+
+def _has_its_class(options: Options, source: ObjectState, destination: ObjectState) -> bool:
+    # An archived source cannot be copied: one that went to the archive after its copy was made is no reason to fail.
+    is_kept = options.storage_class == KEEP and source.storage_class not in ARCHIVES
+    return not is_kept or source.storage_class == destination.storage_class
 
 
 def _remove(key: str) -> _Round:
@@ -159,28 +202,65 @@ def _remove(key: str) -> _Round:
     return _LookAgain(Failure("SourceChanging", "the source appeared while its copy was deleted"))
 
 
-def _copy(key: str, options: Options, source: ObjectState, destination: ObjectState | None) -> _Round:
+def _copy(work: Work, source: ObjectState, destination: ObjectState | None) -> _Round:
     strategy = choose_strategy(source)
     if isinstance(strategy, Refuse):
         return Report(Outcome.REFUSED, source=source, failure=strategy.failure)
-    tags = (yield GetTags(Side.SOURCE, key)) if options.sync_tags else None
-    copied: Copied = yield CopyWhole(key, source, destination, _storage_class(options, source), tags)
+    if isinstance(strategy, InParts):
+        return (yield from _copy_in_parts(work, source, destination, strategy))
+    tags = (yield GetTags(Side.SOURCE, work.key)) if work.options.sync_tags else None
+    storage_class = storage_class_of(work.options, source.storage_class)
+    copied: Copied = yield CopyWhole(work.key, source, destination, storage_class, tags)
     if is_copy_wrong(source, copied.etag, copied.encryption):
         message = f"the copy has ETag {copied.etag!a}, the source had {source.etag!a}"
         return _LookAgain(Failure("CopyDiffers", message, "CopyObject"), source)
-    if (yield Head(Side.SOURCE, key)) != source or (options.sync_tags and (yield GetTags(Side.SOURCE, key)) != tags):
-        # The event of that change may have been handled already, by an invocation that we have overtaken.
-        return _LookAgain(Failure("SourceChanging", "the source changed while it was copied"), source)
-    return Report(Outcome.COPIED, strategy=strategy.name, parts=strategy.parts, source=source)
+    report = Report(Outcome.COPIED, strategy=strategy.name, parts=strategy.parts, source=source)
+    return (yield from _if_source_rests(work, source, tags, report))
 
 
-def _has_its_class(options: Options, source: ObjectState, destination: ObjectState) -> bool:
-    # An archived source cannot be copied: one that went to the archive after its copy was made is no reason to fail.
-    is_kept = options.storage_class == KEEP and source.storage_class not in ARCHIVES
-    return not is_kept or source.storage_class == destination.storage_class
+def _copy_in_parts(work: Work, source: ObjectState, destination: ObjectState | None, strategy: InParts) -> _Round:
+    made = yield from copy_in_parts(work, source, destination, strategy.count)
+    if isinstance(made, HandOn):
+        parts = _count(work)
+        failure = yield from hand_on(work)
+        if failure:
+            return Report(Outcome.FAILED, source=source, failure=failure)
+        return Report(Outcome.CONTINUED, strategy=strategy.name, parts=parts, source=source)
+    copied, upload = made.copied, made.upload
+    if is_layout_wrong(source, copied.etag, copied.encryption):
+        if (yield from learn_exact_layout(work, source, upload)):
+            message = f"the copy has ETag {copied.etag!a}, the source {source.etag!a}: its parts have other sizes"
+            return _LookAgain(Failure("LayoutDiffers", message, "CompleteMultipartUpload"), source)
+        work.note(NOT_REPRODUCIBLE)
+    # A write that came between the upload's beginning and its end may have taken precedence.
+    if not is_still_the_copy((yield Head(Side.DESTINATION, work.key)), copied.etag, source):
+        return _LookAgain(Failure("DestinationChanging", "the destination changed while it was written"), source)
+    report = Report(Outcome.COPIED, strategy=strategy.name, parts=len(upload.layout), source=source)
+    return (yield from _if_source_rests(work, source, upload.tags, report))
 
 
-def _storage_class(options: Options, source: ObjectState) -> str | None:
-    """None where S3's own default, STANDARD, is meant."""
-    wanted = source.storage_class if options.storage_class == KEEP else options.storage_class
-    return None if wanted == STANDARD else wanted
+def _if_source_rests(work: Work, source: ObjectState, tags: Mapping[str, str] | None, report: Report) -> _Round:
+    """Step 4: the report, if the source is still what was copied."""
+    is_same = (yield Head(Side.SOURCE, work.key)) == source
+    if is_same and work.options.sync_tags:
+        is_same = (yield GetTags(Side.SOURCE, work.key)) == tags
+    if is_same:
+        return report
+    # The event of that change may have been handled already, by an invocation that we have overtaken.
+    return _LookAgain(Failure("SourceChanging", "the source changed while it was copied"), source)
+
+
+def _is_handed_on(work: Work) -> Steps[bool]:
+    try:
+        return (yield from hand_on(work)) is None
+    except RequestError as error:
+        work.note(f"not handed on: {error.failure.code}")
+        return False
+
+
+def _is_temporary(report: Report) -> bool:
+    return report.failure is not None and not report.failure.permanent
+
+
+def _count(work: Work) -> int | None:
+    return len(work.upload.layout) if work.upload else None

@@ -16,6 +16,7 @@ EXPECTED_BUCKET_OWNER = "S3COPY_EXPECTED_BUCKET_OWNER"
 PROPAGATE_DELETES = "S3COPY_PROPAGATE_DELETES"
 SYNC_TAGS = "S3COPY_SYNC_TAGS"
 STORAGE_CLASS = "S3COPY_STORAGE_CLASS"
+FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"  # set by Lambda
 KMS_KEY_ID = "S3COPY_KMS_KEY_ID"
 
 
@@ -26,6 +27,7 @@ class Settings:
     Attributes:
         expected_bucket_owner: the account id that both buckets must belong to; sent with every request.
         options: what the user chose about copying.
+        function_name: its own; None outside Lambda.
     """
 
     pipeline: str
@@ -33,6 +35,7 @@ class Settings:
     destination_bucket: str
     expected_bucket_owner: str
     options: Options = DEFAULT_OPTIONS
+    function_name: str | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -51,7 +54,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(f"{SOURCE_BUCKET} and {DESTINATION_BUCKET} name the same bucket, {source_bucket!a}")
     if not re.fullmatch(r"[0-9]{12}", owner):
         raise SettingsError(f"{EXPECTED_BUCKET_OWNER} is not a 12-digit account id: {owner!a}")
-    return Settings(pipeline, source_bucket, destination_bucket, owner, _read_options(environment))
+    options = _read_options(environment)
+    return Settings(pipeline, source_bucket, destination_bucket, owner, options, environment.get(FUNCTION_NAME))
 
 
 def _read_options(environment: Mapping[str, str]) -> Options:

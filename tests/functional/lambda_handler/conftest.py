@@ -7,7 +7,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from lambda_handler.perform import Clients, Performer, make_clients
+from lambda_handler.clients import Clients, make_clients
+from lambda_handler.perform import Performer
 from lambda_handler.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ SETTINGS = Settings("p", "p-source", "p-destination", "123456789012")  # moto's 
 NEWER = {
     "CopyObjectRequest": {"IfMatch", "IfNoneMatch", "AnnotationDirective"},
     "DeleteObjectRequest": {"IfMatch"},
+    "CreateMultipartUploadRequest": {"ChecksumType"},
+    "CompleteMultipartUploadRequest": {"IfMatch", "IfNoneMatch", "MpuObjectSize"},
+    "HeadObjectRequest": {"ChecksumMode"},
 }
 
 
@@ -42,7 +46,7 @@ def settings() -> Settings:
 
 @pytest.fixture
 def clients() -> Clients:
-    return make_clients()
+    return make_clients(4)
 
 
 @pytest.fixture
@@ -82,7 +86,7 @@ def old_clients(monkeypatch) -> Callable[[], Clients]:
             return {**model, "shapes": {**model["shapes"], **older}}
 
         monkeypatch.setattr(loader, "load_service_model", load_old)
-        client: S3Client = session.client("s3")
-        return Clients(client, client)
+        client = session.client("s3")
+        return Clients(lambda *_: client, 4)
 
     return make

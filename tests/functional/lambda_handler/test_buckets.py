@@ -12,10 +12,11 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from lambda_handler.drive import drive
 from lambda_handler.errors import CopyFailed
 from lambda_handler.function import build_function
 from lambda_handler.options import DEFAULT_OPTIONS, Options
-from lambda_handler.perform import Performer, drive
+from lambda_handler.perform import Performer
 from lambda_handler.reconcile import Outcome, Report, reconcile
 from lambda_handler.requests import Asked, CopyWhole, Head, Side
 
@@ -155,18 +156,6 @@ def test_a_source_deleted_between_head_and_copy(s3, interrupted) -> None:
     report = run(interrupted)
     assert (report.outcome, report.rounds) == (Outcome.SOURCE_MISSING, 2)
     assert "Contents" not in s3.list_objects_v2(Bucket=DESTINATION)
-
-
-def test_a_multipart_object_is_copied_whole_and_each_event_ends(s3, performer) -> None:
-    upload = s3.create_multipart_upload(Bucket=SOURCE, Key=KEY, Metadata={"colour": "blue"})["UploadId"]
-    part = s3.upload_part(Bucket=SOURCE, Key=KEY, UploadId=upload, PartNumber=1, Body=b"abc")
-    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    s3.complete_multipart_upload(Bucket=SOURCE, Key=KEY, UploadId=upload, MultipartUpload=parts)
-    for _ in range(2):
-        report = run(performer)
-        assert (report.outcome, report.rounds, report.strategy) == (Outcome.COPIED, 1, "copy_object")
-    assert read(s3) == b"abc"
-    assert s3.head_object(Bucket=DESTINATION, Key=KEY)["Metadata"] == {"colour": "blue"}
 
 
 def test_a_versioned_source(s3, performer) -> None:

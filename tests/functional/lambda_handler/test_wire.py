@@ -10,11 +10,13 @@ import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
+from lambda_handler.drive import drive
 from lambda_handler.errors import RequestError
 from lambda_handler.options import DEFAULT_OPTIONS, Options
-from lambda_handler.perform import Performer, drive, state_from_head
+from lambda_handler.perform import Performer
 from lambda_handler.reconcile import Outcome, Report, reconcile
 from lambda_handler.requests import CopyWhole, Head, Side
+from lambda_handler.sdk import state_from_head
 
 KEY = "sample.csv"
 ETAG = '"900150983cd24fb0d6963f7d28e17f72"'

@@ -13,13 +13,23 @@ import pytest
 from lambda_handler.compare import ObjectState
 from lambda_handler.errors import Failure, RequestError
 from lambda_handler.requests import (
+    AbortUpload,
     Asked,
+    BeginUpload,
+    CompleteUpload,
+    Continue,
     Copied,
+    CopiedPart,
+    CopyPart,
     CopyWhole,
     DeleteDestination,
     Exists,
+    GetLayout,
     GetTags,
     Head,
+    HeadPart,
+    ListParts,
+    PartSize,
     Pause,
     Side,
 )
@@ -40,6 +50,17 @@ def make_state(**changes: Any) -> ObjectState:
     return replace(base, **changes)
 
 
+def multipart_etag(content: bytes, layout: tuple[int, ...]) -> str:
+    digest = hashlib.md5(content + repr(layout).encode(), usedforsecurity=False).hexdigest()
+    return f'"{digest}-{len(layout)}"'
+
+
+@dataclass
+class Upload:
+    begun: BeginUpload
+    parts: dict[int, CopiedPart]
+
+
 @dataclass
 class FakeBuckets:
     """Both buckets in memory, with S3's conditions.
@@ -51,6 +72,11 @@ class FakeBuckets:
     destination: dict[str, ObjectState] = field(default_factory=dict)
     tags: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     steps: dict[int, Callable[[], object]] = field(default_factory=dict)
+    layouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    lists_layouts: bool = True
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    copied_parts: list[int] = field(default_factory=list)
+    continued: list[Continue] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     clock: Any = field(default_factory=lambda: itertools.count(1))
@@ -79,8 +105,69 @@ class FakeBuckets:
             return asked.key in self._side(asked.side)
         if isinstance(asked, DeleteDestination):
             return self._delete(asked)
-        assert isinstance(asked, CopyWhole), asked
-        return self._copy(asked)
+        if isinstance(asked, CopyWhole):
+            return self._copy(asked)
+        if isinstance(asked, tuple):
+            return tuple(self.perform(one) for one in asked)
+        return self._perform_multipart(asked)
+
+    def write_in_parts(self, key: str, layout: tuple[int, ...], content: bytes = b"m", **changes: Any) -> ObjectState:
+        """A source object that was uploaded in parts of these sizes."""
+        self.layouts[key] = layout
+        etag = multipart_etag(content, layout)
+        return self.write_source(key, content, **{"etag": etag, "size": sum(layout), **changes})
+
+    def _perform_multipart(self, asked: Any) -> Any:
+        self._step(type(asked).__name__)
+        if isinstance(asked, GetLayout):
+            return self.layouts[asked.key] if self.lists_layouts else None
+        if isinstance(asked, HeadPart):
+            self._check_source(asked.key, asked.source)
+            sizes = self.layouts[asked.key]
+            return PartSize(sizes[asked.number - 1], len(sizes))
+        if isinstance(asked, BeginUpload):
+            upload_id = f"upload-{next(self.clock)}"
+            self.uploads[upload_id] = Upload(asked, {})
+            return upload_id
+        if isinstance(asked, Continue):
+            return self.continued.append(asked)
+        if isinstance(asked, AbortUpload):
+            return self.uploads.pop(asked.upload_id, None)
+        upload = self.uploads.get(asked.upload_id)
+        if upload is None:
+            raise RequestError(Failure("NoSuchUpload", "gone", type(asked).__name__))
+        if isinstance(asked, ListParts):
+            return tuple(upload.parts[number] for number in sorted(upload.parts))
+        if isinstance(asked, CopyPart):
+            self._check_source(asked.key, asked.source)
+            self.copied_parts.append(asked.number)
+            upload.parts[asked.number] = CopiedPart(asked.number, f"part-{asked.number}", asked.size)
+            return upload.parts[asked.number]
+        assert isinstance(asked, CompleteUpload), asked
+        return self._complete(asked, upload)
+
+    def _complete(self, asked: CompleteUpload, upload: Upload) -> Copied:
+        if asked.parts != tuple(upload.parts[number] for number in sorted(upload.parts)):
+            raise RequestError(Failure("InvalidPart", "not these", "CompleteMultipartUpload"))
+        assert sum(part.size for part in asked.parts) == asked.size
+        there = self.destination.get(asked.key)
+        if (there and there.etag) != (asked.destination and asked.destination.etag):
+            raise RequestError(Failure("PreconditionFailed", "changed", "CompleteMultipartUpload"))
+        begun, source = upload.begun, upload.begun.source
+        sizes = tuple(part.size for part in asked.parts)
+        etag = source.etag if sizes == self.layouts.get(asked.key) else multipart_etag(b"", sizes)
+        storage_class = begun.storage_class or "STANDARD"
+        self.destination[asked.key] = replace(
+            source, etag=etag, last_modified=self._tick(), storage_class=storage_class
+        )
+        self.tags["destination", asked.key] = begun.tags
+        del self.uploads[asked.upload_id]
+        return Copied(etag, source.encryption)
+
+    def _check_source(self, key: str, seen: ObjectState) -> None:
+        current = self.source.get(key)
+        if current is None or current.etag != seen.etag:
+            raise RequestError(Failure("PreconditionFailed", "changed", "UploadPartCopy"))
 
     def _side(self, side: Side) -> dict[str, ObjectState]:
         return self.source if side is Side.SOURCE else self.destination

@@ -113,12 +113,12 @@ def test_a_defect_with_one_key_does_not_stop_the_others(
 
 
 def test_a_too_large_object_fails_the_invocation(function, buckets, lines, read_lines, record) -> None:
-    buckets.write_source("large", b"abc", size=5 * 1024**3 + 1)
+    buckets.write_source("large", b"abc", size=50 * 1024**4)
     with pytest.raises(CopyFailed, match="'large'"):
         function({"Records": [record("large")]}, CONTEXT)
     line = read_lines(lines)[0]
     assert (line["outcome"], line["error"]["code"], line["error"]["permanent"]) == ("refused", "ObjectTooLarge", True)
-    assert line["size"] == 5 * 1024**3 + 1
+    assert line["size"] == 50 * 1024**4
 
 
 def test_an_event_for_another_bucket_is_logged_and_touches_nothing(

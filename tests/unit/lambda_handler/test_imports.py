@@ -11,7 +11,19 @@ import lambda_handler
 
 FILES = sorted(Path(lambda_handler.__file__).parent.rglob("*.py"))
 ALLOWED = {*sys.stdlib_module_names, "boto3", "botocore"}
-PURE = {"compare", "errors", "events", "log", "options", "reconcile", "requests", "settings", "strategy"}
+PURE = {
+    "compare",
+    "drive",
+    "errors",
+    "events",
+    "log",
+    "multipart",
+    "options",
+    "reconcile",
+    "requests",
+    "settings",
+    "strategy",
+}
 
 
 class RuntimeImports(ast.NodeVisitor):
