@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +116,25 @@ def test_our_statement_is_added_next_to_others_and_replaced_in_place() -> None:
     assert again["Statement"] == [others, tls_statement("arn:aws:s3:::other")]
     assert find_statement(again, ours["Sid"]) == tls_statement("arn:aws:s3:::other")
     assert find_statement(None, ours["Sid"]) is None
+
+
+def test_the_documented_table_is_the_policy() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "permissions.md").read_text(encoding="utf-8")
+    source, destination = PIPELINE.bucket_arn(PIPELINE.source_bucket), PIPELINE.bucket_arn(PIPELINE.destination_bucket)
+    resources = {
+        "`S/*`": f"{source}/*",
+        "`D/*`": f"{destination}/*",
+        "`S`": source,
+        "`D`": destination,
+        "the function itself": PIPELINE.function_arn,
+        "the function's log group": f"{PIPELINE.log_group_arn}:*",
+        "the dead-letter queue": PIPELINE.queue_arn,
+    }
+    documented: dict[str, set[tuple[str, str]]] = {"yes": set(), "with": set()}
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.count("|") == 7]
+    for _, actions, where, _, ours, *_ in rows[2:]:
+        if where in resources and ours != "no":
+            kind = ours.split()[0]
+            documented[kind] |= {(action, resources[where]) for action in re.findall(r"`([\w:]+)`", actions)}
+    assert documented["yes"] == allowed(DOCUMENT)
+    assert documented["yes"] | documented["with"] == allowed(role_policy(PIPELINE, propagate_deletes=True))
