@@ -251,6 +251,56 @@ def record() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
+def bridged() -> Callable[..., dict[str, Any]]:
+    """Makes events as EventBridge delivers them."""
+
+    def make(key: str = "sample.csv", detail_type: str = "Object Created", bucket: str = "p-source") -> dict[str, Any]:
+        return {
+            "version": "0",
+            "id": "17793124-05d4-b198-2fde-7ededc63b103",
+            "detail-type": detail_type,
+            "source": "aws.s3",
+            "account": "123456789012",
+            "time": "2026-01-02T03:04:05Z",
+            "region": "eu-west-1",
+            "resources": [f"arn:aws:s3:::{bucket}"],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": bucket},
+                "object": {"key": key, "size": 3, "etag": "x", "version-id": "v1", "sequencer": "00AB"},
+                "request-id": "REQ",
+                "requester": "123456789012",
+                "reason": "PutObject",
+            },
+        }
+
+    return make
+
+
+@pytest.fixture
+def queued() -> Callable[..., dict[str, Any]]:
+    """Makes the event of a queue: one message for each body; its id is its number."""
+
+    def make(*bodies: object) -> dict[str, Any]:
+        records = [
+            {
+                "messageId": str(number),
+                "receiptHandle": "handle",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:q",
+                "awsRegion": "eu-west-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
+        return {"Records": records}
+
+    return make
+
+
+@pytest.fixture
 def read_lines() -> Callable[[list[str]], list[dict[str, Any]]]:
     """Parses log lines, each of which must be one line of printable ASCII."""
 

@@ -13,6 +13,7 @@ FILES = sorted(Path(lambda_handler.__file__).parent.rglob("*.py"))
 ALLOWED = {*sys.stdlib_module_names, "boto3", "botocore"}
 PURE = {
     "compare",
+    "continuation",
     "drive",
     "errors",
     "events",

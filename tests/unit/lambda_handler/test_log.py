@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from lambda_handler.errors import Failure
 from lambda_handler.events import Hint, Ignored, Refused
 from lambda_handler.log import Log, format_time, render
+from lambda_handler.multipart import Continuation
 from lambda_handler.reconcile import Outcome, Report
+from lambda_handler.requests import Continue
 
 KEYS = [
     "timestamp",
@@ -98,6 +100,15 @@ def test_a_failure(log, lines, read_lines, hint) -> None:
         "request_id": "s3-1",
         "permanent": True,
     }
+
+
+def test_notes_and_continuations_are_told_where_there_are_any(log, lines, read_lines, epoch, state) -> None:
+    asked = Continue("large", state(), "u", (3,), 2)
+    hint = Hint("large", None, epoch, "ObjectCreated:Put", Continuation(asked), "r-0")
+    log.settled(hint, Report(Outcome.COPIED, notes=("layout not reproducible",)), requests=1, duration_ms=5)
+    (line,) = read_lines(lines)
+    assert list(line) == [*KEYS, "notes", "continuation", "first_request_id"]
+    assert (line["notes"], line["continuation"], line["first_request_id"]) == (["layout not reproducible"], 3, "r-0")
 
 
 def test_a_refused_message(log, lines, read_lines) -> None:
