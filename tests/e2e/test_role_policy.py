@@ -1,8 +1,8 @@
 """Every line of the role's policy is needed: without it, something that the pipeline does fails.
 
 Relies on the embedded AWS with IAM enforced. Each (action, resource) is taken away in turn, and a named scenario, which
-passes with the whole policy, fails with an AccessDenied of the request that needs it. What the emulator never asks for is
-listed in `UNCHECKED`, with the reason.
+passes with the whole policy, fails with an AccessDenied of the request that needs it. What the emulator never asks for
+is listed in `UNCHECKED`, with the reason.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class SlowParts(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _pass_on  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""
