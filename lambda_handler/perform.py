@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlencode
@@ -95,13 +95,20 @@ class Performer:
 
     def _side_by_side(self, asked: tuple[CopyPart, ...] | tuple[HeadPart, ...]) -> tuple[Any, ...]:
         """All of them; after the first failure no more are begun, and it is raised when the running ones have ended."""
+        has_failed = threading.Event()
+
+        def perform_unless_failed(one: CopyPart | HeadPart) -> Any:
+            if has_failed.is_set():
+                return None
+            try:
+                return self.perform(one)
+            except BaseException:
+                has_failed.set()
+                raise
+
         with ThreadPoolExecutor(self._settings.options.part_concurrency) as pool:
-            futures = [pool.submit(self.perform, one) for one in asked]
-            wait(futures, return_when=FIRST_EXCEPTION)
-            for future in futures:
-                future.cancel()
-        failed = [future for future in futures if not future.cancelled() and future.exception()]
-        return tuple(future.result() for future in failed or futures)
+            futures = [pool.submit(perform_unless_failed, one) for one in asked]
+        return tuple(future.result() for future in futures)
 
     def _head(self, asked: Head) -> ObjectState | None:
         parameters = self._object(asked.side, asked.key)
@@ -177,11 +184,8 @@ class Performer:
                 parameters["PartNumberMarker"] = listed["NextPartNumberMarker"]
 
     def _head_part(self, asked: HeadPart) -> PartSize:
-        parameters = {
-            **self._object(Side.SOURCE, asked.key),
-            "PartNumber": asked.number,
-            "IfMatch": asked.source.etag,
-        }
+        # Without a condition: if the source changed, the copy of the parts will be refused.
+        parameters = {**self._object(Side.SOURCE, asked.key), "PartNumber": asked.number}
         with self._translated("HeadObject", Side.SOURCE):
             try:
                 response = self._send(self._clients.parts.head_object, parameters)

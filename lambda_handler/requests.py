@@ -74,7 +74,11 @@ class GetLayout:
 
 @dataclass(frozen=True)
 class HeadPart:
-    """One part of the source, by HEAD with PartNumber. Answer: PartSize."""
+    """One part of the source, by HEAD with PartNumber. Answer: PartSize.
+
+    Attributes:
+        source: as it was seen; it is not a condition.
+    """
 
     key: str
     source: ObjectState
