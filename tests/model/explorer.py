@@ -1,17 +1,16 @@
 """Every interleaving of a source's writers with the invocations that their events start, breadth first.
 
-What is left out of the search cannot change a result: an invocation that was started but has asked nothing yet is the same
-as an event not yet delivered; a crash between two requests that change something is the same as a crash before the first of
-them was sent or after it was carried out; and a look at something that nobody can change any more may come first.
+What is left out of the search cannot change a result: an invocation that was started but has asked nothing yet is the
+same as an event not yet delivered; a crash between two requests that change something is the same as a crash before the
+first of them was sent or after it was carried out; and a look at what nobody can change any more may come first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
+from itertools import pairwise
 
-from lambda_handler.options import Options
 from lambda_handler.requests import (
     AbortUpload,
     CompleteUpload,
@@ -28,114 +27,13 @@ from lambda_handler.requests import (
     Side,
 )
 
-from .fake_s3 import Answer, Delete, Effect, Flight, Object, Put, Rules, World, Write, advance, lost_answer, write
+from .fake_s3 import Answer, Effect, Flight, advance, lost_answer
 from .judge import EQUAL, judge
 from .programs import Event, Node, Program, Tree
+from .states import Move, Process, Result, Scope, State, Step, is_event
+from .world import Delete, Object, Put, Retag, World, Write, write
 
 ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What may happen.
-
-    Attributes:
-        begins: the object that both buckets hold at first; None for none.
-        writes: to the source, in this order.
-        duplicates: how many events may be delivered twice.
-        crashes: how many invocations may die.
-        lost_answers: how often a request's answer may get lost on its way.
-        timeouts: how often an invocation's time may be nearly over.
-        any_second: writes may follow one another within a second; otherwise each has a second of its own.
-        harder: the request of a dead caller may be carried out at any later time, not only before its retry starts.
-        thorough: take no short cut: look at everything in every order, crash at every request.
-    """
-
-    begins: Object | None
-    writes: tuple[Write, ...]
-    options: Options = Options()
-    rules: Rules = Rules()
-    duplicates: int = 0
-    crashes: int = 0
-    lost_answers: int = 0
-    timeouts: int = 0
-    any_second: bool = False
-    harder: bool = False
-    thorough: bool = False
-
-
-class Process(NamedTuple):
-    """One invocation: where it is, which of Lambda's attempts it is, and how far its request is.
-
-    Attributes:
-        is_dead: it crashed; its request may still be carried out before the retry starts.
-    """
-
-    node: int
-    attempt: int
-    flight: Flight
-    is_dead: bool
-
-
-class Step(NamedTuple):
-    """What one invocation may do next. Numbers stand for worlds and processes."""
-
-    world: int
-    process: int | None
-    parked: int
-    crashes: int
-    lost: int
-    timeouts: int
-    duplicates: int
-    orphan: int | None
-    started: tuple[int, ...]
-    label: str
-
-
-class State(NamedTuple):
-    """One state of everything."""
-
-    world: int
-    written: int
-    parked: int
-    duplicates: int
-    crashes: int
-    lost: int
-    timeouts: int
-    running: tuple[int, ...]
-    orphans: tuple[int, ...]
-
-
-class Move(NamedTuple):
-    """One step of the whole: the process that made it (None for a writer), what became of it, and what it started."""
-
-    state: State
-    process: int | None
-    became: int | None
-    started: tuple[int, ...]
-    label: str
-    is_orphan: bool = False
-
-
-@dataclass
-class Result:
-    """What a search found.
-
-    Attributes:
-        endings: end states by verdict; see judge.py.
-        pairs: every source and destination of an end state, with its verdict.
-        traces: for every verdict other than equal, the shortest way to it.
-    """
-
-    states: int
-    steps: int
-    endings: dict[str, int]
-    pairs: set[tuple[Object | None, Object | None, str]]
-    traces: dict[str, list[str]]
-
-    def count(self, verdict: str) -> int:
-        """End states of this verdict."""
-        return self.endings.get(verdict, 0)
 
 
 class TooManyStates(Exception):  # noqa: N818  (not an error of the program)
@@ -187,7 +85,7 @@ class Explorer:
                 raise TooManyStates(f"more than {max_states} states")
             frontier = following
         traces = {verdict: self._trace(parents, state) for verdict, state in found.items() if verdict != EQUAL}
-        return Result(len(parents), steps, endings, pairs, traces)
+        return Result(len(parents), steps, endings, pairs, self._tree.asked(), traces)
 
     def _first(self) -> State:
         begins = self._scope.begins
@@ -221,7 +119,8 @@ class Explorer:
         asked = self._tree.nodes[process.node].asked
         if process.is_dead:
             return False
-        if isinstance(asked, Pause | GetLayout | HeadPart) or (isinstance(asked, tuple) and isinstance(asked[0], HeadPart)):
+        first = asked[0] if isinstance(asked, tuple) else asked
+        if isinstance(first, Pause | GetLayout | HeadPart):
             return True
         return isinstance(asked, Head | GetTags | Exists) and asked.side is Side.SOURCE
 
@@ -250,11 +149,10 @@ class Explorer:
             yield self._world(after), started, f"{change} {when}"
 
     def _event(self, change: Write, world: World) -> Event | None:
-        if isinstance(change, Put):
-            return Event("created", world.source)
-        if isinstance(change, Delete):
-            return Event("removed") if self._scope.options.propagate_deletes else None
-        return Event("tagged", world.source) if self._scope.options.sync_tags else None
+        if not is_event(change, self._scope.options):
+            return None
+        kinds = {Put: "created", Delete: "removed", Retag: "tagged"}
+        return Event(kinds[type(change)], world.source)
 
     def _process_moves(self, state: State, process: int) -> Iterator[Move]:
         steps = self._steps.get((state.world, process))
@@ -351,9 +249,7 @@ class Explorer:
     def _answered(self, world: int, process: Process, node: Node, answer: Answer, label: str) -> Iterator[Step]:
         started: tuple[int, ...] = ()
         if isinstance(node.asked, Continue):
-            asked = node.asked
-            event = Event("continuation", None, asked, (asked.upload_id, asked.layout, asked.hops))
-            started = (self._start(event, 1),)
+            started = (self._start(Event("continuation", continuation=node.asked, key=repr(node.asked)), 1),)
         step = self._go_on(world, process, self._tree.grow(node, answer), label)._replace(started=started)
         yield step
         if started and self._scope.duplicates:
@@ -433,7 +329,7 @@ class Explorer:
         names: list[tuple[int, bool, str]] = []
         lines = [f"at first: {_show(self._worlds[states[0].world])}"]
         invocations = 0
-        for state, after in zip(states, states[1:], strict=False):
+        for state, after in pairwise(states):
             move = next(move for move in self._moves(state) if move.state == after)
             name = "writer"
             if move.process is not None:

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import TypeVar
 
 from lambda_handler.compare import ObjectState
 from lambda_handler.errors import Failure
@@ -36,161 +35,10 @@ from lambda_handler.requests import (
     Side,
 )
 
-KEY = "key"
-WHOLE_SIZE = 10
-_MIB = 1024 * 1024
-TWO_PARTS = (5 * _MIB, 1)
-# Three parts; their number and the first one's size would allow another division, so that a first guess is wrong.
-UNEVEN_PARTS = (5 * _MIB, 6 * _MIB, 1)
+from .world import Object, Rules, Upload, World
+
 _SECOND_ZERO = datetime(2026, 1, 1, tzinfo=timezone.utc)
 _Parts = tuple[CopyPart, ...] | tuple[HeadPart, ...]
-_Cached = TypeVar("_Cached", bound=type)
-
-
-def _hash_once(cls: _Cached) -> _Cached:
-    """Worlds are looked up very often: compute a value's hash once."""
-    compute = cls.__hash__
-
-    def cached(self: object) -> int:
-        found: int | None = self.__dict__.get("_hash")
-        if found is None:
-            found = compute(self)
-            object.__setattr__(self, "_hash", found)
-        return found
-
-    cls.__hash__ = cached  # type: ignore[assignment]
-    return cls
-
-
-@_hash_once
-@dataclass(frozen=True)
-class Object:
-    """One object.
-
-    Attributes:
-        content: the name of its bytes.
-        headers: the name of its content headers and user metadata, all together.
-        tags: the name of its tags; "" for none.
-        parts: sizes in bytes, if it was uploaded in parts: they are in its ETag.
-        second: LastModified. Always 0 at the destination: nothing may rest on what cannot be relied on there.
-        version: 0 in a bucket without versioning.
-    """
-
-    content: str
-    headers: str = "h1"
-    tags: str = ""
-    parts: tuple[int, ...] = ()
-    second: int = 0
-    version: int = 0
-
-    @property
-    def etag(self) -> str:
-        """As S3 sends it, with its quotes: the same for the same bytes in the same parts."""
-        digest = hashlib.md5(f"{self.content} {self.parts}".encode(), usedforsecurity=False).hexdigest()
-        return f'"{digest}-{len(self.parts)}"' if self.parts else f'"{digest}"'
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return sum(self.parts) if self.parts else WHOLE_SIZE
-
-    def as_head_shows_it(self) -> Object:
-        """HEAD shows no tags."""
-        return replace(self, tags="")
-
-    def __str__(self) -> str:
-        named = "/".join(filter(None, (self.content, self.headers, self.tags)))
-        return f"{named} in {len(self.parts)} parts" if self.parts else named
-
-
-@_hash_once
-@dataclass(frozen=True)
-class Upload:
-    """An open multipart upload.
-
-    Attributes:
-        parts: number, name of the bytes, offset and size of every finished part.
-        overtaken: the destination was written or deleted since the upload began: S3 may then let that one win.
-    """
-
-    upload_id: str
-    headers: str
-    tags: str
-    parts: tuple[tuple[int, str, int, int], ...] = ()
-    overtaken: bool = False
-
-
-@_hash_once
-@dataclass(frozen=True)
-class World:
-    """Everything outside the function.
-
-    Attributes:
-        second: the time of the last write to the source.
-        versions: how many versions the source bucket has made.
-        begun: how many uploads were ever begun.
-        late: the last change of the destination was made by a request whose caller was gone (harder mode), and
-            the destination had ... as that caller had seen it: "bytes", "nothing"; "" for any other change.
-        past: the source's states of this second that a later write might return to.
-        returned: a write made the source look to HEAD as it had looked before a different state in between.
-    """
-
-    source: Object | None = None
-    destination: Object | None = None
-    second: int = 0
-    versions: int = 0
-    uploads: tuple[Upload, ...] = ()
-    begun: int = 0
-    late: str = ""
-    past: tuple[Object | None, ...] = ()
-    returned: bool = False
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Which S3 this is.
-
-    Attributes:
-        destination_conditions: the SDK knows If-Match and If-None-Match for writes to the destination.
-        versioned_source: the source bucket keeps versions.
-    """
-
-    destination_conditions: bool = True
-    versioned_source: bool = False
-
-
-@dataclass(frozen=True)
-class Put:
-    """A writer's PUT, or a finished multipart upload."""
-
-    content: str
-    headers: str = "h1"
-    tags: str = ""
-    parts: tuple[int, ...] = ()
-
-    def __str__(self) -> str:
-        return f"PUT {Object(self.content, self.headers, self.tags, self.parts)}"
-
-
-@dataclass(frozen=True)
-class Retag:
-    """A writer changes the tags, which leaves LastModified alone."""
-
-    tags: str
-
-    def __str__(self) -> str:
-        return f"PUT tags {self.tags or '(none)'}"
-
-
-@dataclass(frozen=True)
-class Delete:
-    """A writer's DELETE."""
-
-    def __str__(self) -> str:
-        return "DELETE"
-
-
-Write = Put | Retag | Delete
 
 
 @dataclass(frozen=True)
@@ -222,35 +70,6 @@ class Effect:
     world: World
     answer: Answer | None
     flight: Flight = None
-
-
-def write(world: World, change: Write, *, ticks: bool, is_last: bool, rules: Rules) -> World:
-    """The world after a writer's change of the source, in a later second or in the same one."""
-    second = world.second + ticks
-    before, versions = world.source, world.versions
-    after: Object | None
-    if isinstance(change, Put):
-        versions += rules.versioned_source
-        after = Object(change.content, change.headers, change.tags, change.parts, second, versions)
-    elif isinstance(change, Retag):
-        after = replace(before, tags=change.tags) if before else None
-    else:
-        after = None
-    past = (before,) if ticks else (*world.past, before)
-    returned = world.returned or _returns(past, after)
-    # What cannot matter any more is forgotten, so that equal futures are equal worlds.
-    past = () if is_last or returned else past
-    return replace(world, source=after, second=second, versions=versions, past=past, returned=returned)
-
-
-def _returns(past: tuple[Object | None, ...], after: Object | None) -> bool:
-    if after is None:
-        return False
-    shown = after.as_head_shows_it()
-    for index, earlier in enumerate(past):
-        if earlier is not None and earlier.as_head_shows_it() == shown:
-            return any(state != after for state in past[index:])
-    return False
 
 
 def advance(world: World, request: Asked, flight: Flight, rules: Rules, *, late: bool = False) -> tuple[Effect, ...]:
@@ -406,7 +225,7 @@ def _complete(world: World, request: CompleteUpload, rules: Rules, late: bool) -
     kind = _lateness(world.destination, request.destination) if late else ""
     taken = (Effect(_put(finished, made, kind), _copied(made)),)
     # S3 may let a write win that came after the upload began: it answers as if all were well.
-    return (*taken, Effect(finished, _copied(made))) if upload.overtaken else taken
+    return (*taken, Effect(replace(finished, outdone=True), _copied(made))) if upload.overtaken else taken
 
 
 def _content_of(upload: Upload) -> str:
@@ -421,13 +240,13 @@ def _content_of(upload: Upload) -> str:
 
 def _lateness(now: Object | None, seen: ObjectState | None) -> str:
     if now is None or seen is None:
-        return "nothing" if now is seen else ""
+        return "nothing" if now is None and seen is None else ""
     return "bytes" if now.etag == seen.etag else ""
 
 
 def _put(world: World, made: Object | None, late: str) -> World:
     uploads = tuple(replace(upload, overtaken=True) for upload in world.uploads)
-    return replace(world, destination=made, late=late, uploads=uploads)
+    return replace(world, destination=made, late=late, outdone=False, uploads=uploads)
 
 
 def _is_as_seen(now: Object | None, seen: ObjectState | None, rules: Rules) -> bool:

@@ -1,7 +1,8 @@
 """Handlers as the explorer sees them: a tree of the answers they were given.
 
-A loop decides only from its answers, so a history of answers is its state. A generator cannot be copied; where two futures part,
-it is made again and its answers are replayed. The replay also checks that the same answers bring the same requests.
+A loop decides only from its answers, so a history of answers is its state. A generator cannot be copied; where two
+futures part, it is made again and its answers are replayed. The replay also checks that the same answers bring the same
+requests.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from lambda_handler.requests import (
     Side,
 )
 
-from .fake_s3 import KEY, Answer, Object, state_of
+from .fake_s3 import Answer, state_of
+from .world import KEY, Object
 
 PLENTY_SECONDS = 900.0
 # Enough to hand the work over, too little for another part or round.
@@ -201,6 +203,11 @@ class Tree:
         if child is None:
             child = node.children[answer.key, is_late] = self._add(node.event, node, answer, is_late)
         return child
+
+    def asked(self) -> frozenset[str]:
+        """The names of all requests that were ever made."""
+        asked = (node.asked[0] if isinstance(node.asked, tuple) else node.asked for node in self.nodes)
+        return frozenset(type(request).__name__ for request in asked if request is not None)
 
     def _add(self, event: Event, parent: Node | None, answer: Answer | None, is_late: bool) -> Node:
         node = Node(len(self.nodes), event, parent, answer, is_late)
