@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_OPTIONS ?= -n auto
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test model lint format bench clean
 
 demo: $(VENV)/.installed-local
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo.sh
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+model: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.model.run --writes 3 --invocations 3 --crashes 2
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ CONTENT_HEADERS = (
 # With any other encryption (SSE-KMS, DSSE-KMS, SSE-C) the ETag says nothing about the content.
 _ENCRYPTION_WITH_CONTENT_ETAG = frozenset({None, "AES256"})
 _WHOLE_ETAG = re.compile(r"[0-9a-f]{32}")
+_MULTIPART_ETAG = re.compile(r"[0-9a-f]{32}-[0-9]+")
 _CONTENT_ETAG = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
 
 
@@ -33,6 +34,9 @@ class ObjectState:
         encryption: S3's name for it ("AES256", "aws:kms", ...), or "SSE-C"; None where S3 names none.
         headers: those of CONTENT_HEADERS that the object has.
         metadata: user metadata.
+        storage_class: "STANDARD" where S3 names none.
+        checksum_algorithm: "CRC64NVME", "SHA256", ...; None where S3 names none, or was not asked.
+        checksum_type: "FULL_OBJECT" or "COMPOSITE".
     """
 
     size: int
@@ -42,6 +46,9 @@ class ObjectState:
     encryption: str | None
     headers: Mapping[str, str]
     metadata: Mapping[str, str]
+    storage_class: str = "STANDARD"
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +83,29 @@ def is_copy_wrong(source: ObjectState, copy_etag: str, copy_encryption: str | No
 
     Only two whole-object ETags can show it: the copy of a multipart object has another ETag although it is right.
     """
+    return _are_different_digests(_WHOLE_ETAG, source, copy_etag, copy_encryption)
+
+
+def is_layout_wrong(source: ObjectState, copy_etag: str, copy_encryption: str | None) -> bool:
+    """Whether the ETag of a copy in parts shows that its parts are not those of the source."""
+    return _are_different_digests(_MULTIPART_ETAG, source, copy_etag, copy_encryption)
+
+
+def is_still_the_copy(destination: ObjectState | None, copy_etag: str, source: ObjectState) -> bool:
+    """Whether the destination is what was just made of the source, and not what another write has put there."""
+    if destination is None or _bare(destination.etag) != _bare(copy_etag):
+        return False
+    return set(compare(source, destination).differing) <= {"etag"}
+
+
+def _are_different_digests(
+    form: re.Pattern[str], source: ObjectState, copy_etag: str, copy_encryption: str | None
+) -> bool:
     return (
         source.encryption in _ENCRYPTION_WITH_CONTENT_ETAG
         and copy_encryption in _ENCRYPTION_WITH_CONTENT_ETAG
-        and _WHOLE_ETAG.fullmatch(_bare(source.etag)) is not None
-        and _WHOLE_ETAG.fullmatch(_bare(copy_etag)) is not None
+        and form.fullmatch(_bare(source.etag)) is not None
+        and form.fullmatch(_bare(copy_etag)) is not None
         and _bare(source.etag) != _bare(copy_etag)
     )
 

@@ -14,6 +14,8 @@ _CODES_OF_STATUS = {
     403: "AccessDenied",
     404: "NotFound",
     405: "MethodNotAllowed",
+    412: "PreconditionFailed",
+    416: "InvalidRange",
     500: "InternalError",
     503: "ServiceUnavailable",
 }
@@ -37,10 +39,22 @@ _PERMANENT_CODES = frozenset(
 _PASSING_CODES = frozenset(
     {
         "ExpiredToken",
+        "InvalidPart",  # another invocation has copied it as well; its new ETag is in the list of parts
         "KMS.ThrottlingException",
         "RequestLimitExceeded",
         "RequestTimeTooSkewed",
         "RequestTimeout",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_THROTTLING_CODES = frozenset(
+    {
+        "KMS.ThrottlingException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
         "SlowDown",
         "Throttling",
         "ThrottlingException",
@@ -108,6 +122,11 @@ def is_permanent(code: str, status: int) -> bool:
     if code in _PASSING_CODES or status in _PASSING_STATUSES:
         return False
     return 300 <= status < 500
+
+
+def is_throttling(failure: Failure) -> bool:
+    """Whether the service asks for fewer requests: then waiting longer is what helps."""
+    return failure.code in _THROTTLING_CODES
 
 
 def _safe_repr(key: str | None) -> str:

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Protocol
+from typing import Any, Protocol
 
+from .clients import make_clients
+from .continuation import write_continuation
+from .drive import drive
 from .errors import CopyFailed, Failure
-from .events import Hint, Ignored, iter_items
+from .events import Hint, Ignored, Item, is_from_queue, iter_messages
 from .log import Log
-from .objects import S3Objects, make_clients
-from .reconcile import Objects, Outcome, Report, reconcile
+from .perform import Performer
+from .reconcile import Outcome, Report, continue_copy, reconcile
+from .requests import Asked, Continue
 from .settings import Settings
 
+PayloadOf = Callable[[Continue], bytes]
+Answer = Mapping[str, Any]
 _FAILED = frozenset({Outcome.FAILED, Outcome.REFUSED})
 
 
-class CountedObjects(Objects, Protocol):
-    """S3 requests that count themselves."""
+class Performing(Protocol):
+    """Does requests, and counts what it sent."""
 
     requests: int
+
+    def perform(self, asked: Asked) -> Any:
+        """Do what is asked; its class describes the answer. Fails with RequestError."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +44,25 @@ class Surroundings:
         write: takes one whole log line.
         now: the time of day, with its zone.
         monotonic: seconds, for durations.
-        sleep: waits for so many seconds.
     """
 
     write: Callable[[str], object]
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
-    sleep: Callable[[float], object]
+
+
+@dataclass
+class _Tally:
+    """What has become of an invocation's records so far."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    failed_keys: list[str | None] = field(default_factory=list)
+    ignored: int = 0
+    defect: Exception | None = None
+
+    @property
+    def records(self) -> int:
+        return self.outcomes.total() + self.ignored
 
 
 class Function:
@@ -48,25 +70,26 @@ class Function:
 
     Args:
         settings: which buckets it joins.
-        make_objects: called once for each key.
+        make_performer: called once for each key, with what turns a request to go on elsewhere into an event.
     """
 
     def __init__(
-        self, settings: Settings, make_objects: Callable[[], CountedObjects], surroundings: Surroundings
+        self, settings: Settings, make_performer: Callable[[PayloadOf], Performing], surroundings: Surroundings
     ) -> None:
         self._settings = settings
-        self._make_objects = make_objects
+        self._make_performer = make_performer
         self._around = surroundings
         self._is_cold = True
 
-    def __call__(self, event: object, context: object) -> dict[str, int]:
+    def __call__(self, event: Any, context: object) -> Answer:
         """Bring over every key that the event hints at.
 
         Returns:
-            The number of keys per outcome, for whoever invoked the function synchronously.
+            The number of keys per outcome, for whoever invoked the function synchronously; for messages of a queue,
+            which of them failed, as SQS wants to be told.
 
         Raises:
-            CopyFailed: at least one key failed; all were tried.
+            CopyFailed: at least one key failed; all were tried. Of messages of a queue, every one failed.
         """
         started = self._around.monotonic()
         cold_start, self._is_cold = self._is_cold, False
@@ -76,48 +99,68 @@ class Function:
             request_id=str(getattr(context, "aws_request_id", "")),
             pipeline=self._settings.pipeline,
         )
-        outcomes: Counter[Outcome] = Counter()
-        failed_keys: list[str | None] = []
-        ignored = 0
-        defect: Exception | None = None
-        for item in iter_items(event, self._settings.source_bucket):
-            if isinstance(item, Ignored):
-                ignored += 1
-                log.ignored(item)
-            elif isinstance(item, Hint):
-                report, unexpected = self._settle(item, context, log)
-                defect = defect or unexpected
-                outcomes[report.outcome] += 1
-                if report.outcome in _FAILED:
-                    failed_keys.append(item.key)
-            else:
-                outcomes[Outcome.REFUSED] += 1
-                log.refused(item)
-                if item.fails_invocation:
-                    failed_keys.append(item.key)
-        records = outcomes.total() + ignored
+        tally = _Tally()
+        failed_messages: list[str] = []
+        for message in iter_messages(event, self._settings.source_bucket, self._settings.options):
+            failed_before = len(tally.failed_keys)
+            for item in message.items:
+                self._follow(item, context, log, tally)
+            if message.queue_id is not None and len(tally.failed_keys) > failed_before:
+                failed_messages.append(message.queue_id)
         log.finished(
-            outcomes,
-            records=records,
-            ignored=ignored,
+            tally.outcomes,
+            records=tally.records,
+            ignored=tally.ignored,
             cold_start=cold_start,
             duration_ms=self._milliseconds_since(started),
         )
-        if failed_keys:
-            raise CopyFailed(failed_keys, records) from defect
-        return {outcome.value: count for outcome, count in outcomes.items()}
+        if is_from_queue(event) and len(failed_messages) < len(event["Records"]):
+            return {"batchItemFailures": [{"itemIdentifier": queue_id} for queue_id in failed_messages]}
+        if tally.failed_keys:
+            raise CopyFailed(tally.failed_keys, tally.records) from tally.defect
+        return {outcome.value: count for outcome, count in tally.outcomes.items()}
+
+    def _follow(self, item: Item, context: object, log: Log, tally: _Tally) -> None:
+        if isinstance(item, Ignored):
+            tally.ignored += 1
+            log.ignored(item)
+        elif isinstance(item, Hint):
+            report, unexpected = self._settle(item, context, log)
+            tally.defect = tally.defect or unexpected
+            tally.outcomes[report.outcome] += 1
+            if report.outcome in _FAILED:
+                tally.failed_keys.append(item.key)
+        else:
+            tally.outcomes[Outcome.REFUSED] += 1
+            log.refused(item)
+            if item.fails_invocation:
+                tally.failed_keys.append(item.key)
 
     def _settle(self, hint: Hint, context: object, log: Log) -> tuple[Report, Exception | None]:
         started = self._around.monotonic()
-        objects = self._make_objects()
+        performer = self._make_performer(lambda asked: self._continuation_of(asked, hint, log.request_id))
+        options = self._settings.options
         unexpected = None
         try:
-            report = reconcile(hint.key, objects, sleep=self._around.sleep, seconds_left=lambda: _seconds_left(context))
+            if hint.continuation:
+                loop = continue_copy(hint.continuation, options, seconds_left=lambda: _seconds_left(context))
+            else:
+                loop = reconcile(hint.key, options, seconds_left=lambda: _seconds_left(context))
+            report = drive(loop, performer.perform)
         except Exception as error:  # noqa: BLE001  (a defect with one key must not keep the others from being tried)
             unexpected = error
             report = Report(Outcome.FAILED, failure=Failure(type(error).__name__, str(error)))
-        log.settled(hint, report, requests=objects.requests, duration_ms=self._milliseconds_since(started))
+        log.settled(hint, report, requests=performer.requests, duration_ms=self._milliseconds_since(started))
         return report, unexpected
+
+    def _continuation_of(self, asked: Continue, hint: Hint, request_id: str) -> bytes:
+        origin = {
+            "event_time": hint.event_time.isoformat() if hint.event_time else None,
+            "event_name": hint.event_name,
+            "version_id": hint.version_id,
+            "request_id": hint.first_request_id or request_id,
+        }
+        return write_continuation(asked, self._settings.source_bucket, origin)
 
     def _milliseconds_since(self, started: float) -> int:
         return round((self._around.monotonic() - started) * 1000)
@@ -125,14 +168,18 @@ class Function:
 
 def build_function(settings: Settings) -> Function:
     """The function as it runs in Lambda: real S3, real clocks, lines to stdout."""
-    clients = make_clients()
+    clients = make_clients(settings.options.part_concurrency)
     surroundings = Surroundings(
         write=_write_to_stdout,
         now=lambda: datetime.now(timezone.utc),
         monotonic=time.monotonic,
-        sleep=time.sleep,
     )
-    return Function(settings, lambda: S3Objects(clients, settings), surroundings)
+    return Function(settings, lambda payload_of: Performer(clients, settings, _sleep_about, payload_of), surroundings)
+
+
+def _sleep_about(seconds: float) -> None:
+    # Many invocations are told at the same moment to slow down; they must not all come back at the same moment.
+    time.sleep(seconds * random.uniform(0.5, 1))  # noqa: S311
 
 
 def _write_to_stdout(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 
-from .function import Function, build_function
+from .function import Answer, Function, build_function
 from .settings import Settings, read_settings
 
 
@@ -15,7 +15,7 @@ def _function_for(settings: Settings) -> Function:
     return build_function(settings)
 
 
-def lambda_handler(event: object, context: object) -> dict[str, int]:
+def lambda_handler(event: object, context: object) -> Answer:
     """Bring over every object that the event hints at.
 
     Raises:

@@ -19,6 +19,9 @@ _MESSAGES = {
     Outcome.COPIED: "object copied",
     Outcome.ALREADY_EQUAL: "object already equal",
     Outcome.SOURCE_MISSING: "source object missing, nothing to copy",
+    Outcome.DELETED: "source object missing, its copy deleted",
+    Outcome.ALREADY_ABSENT: "source object missing, no copy to delete",
+    Outcome.CONTINUED: "copy goes on in another invocation",
     Outcome.REFUSED: "refused",
     Outcome.FAILED: "object not copied",
 }
@@ -40,6 +43,9 @@ class Log:
     Args:
         write: takes one whole line.
         now: the time of day, with its zone.
+
+    Attributes:
+        request_id: the invocation's.
     """
 
     def __init__(
@@ -47,7 +53,7 @@ class Log:
     ) -> None:
         self._write = write
         self._now = now
-        self._request_id = request_id
+        self.request_id = request_id
         self._pipeline = pipeline
 
     def settled(self, hint: Hint, report: Report, *, requests: int, duration_ms: int) -> None:
@@ -72,6 +78,7 @@ class Log:
             duration_ms=duration_ms,
             event_time=format_time(hint.event_time) if hint.event_time else None,
             latency_ms=latency,
+            more=_more(hint, report),
         )
 
     def refused(self, refused: Refused) -> None:
@@ -119,6 +126,7 @@ class Log:
         duration_ms: int = 0,
         event_time: str | None = None,
         latency_ms: int | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         fields: dict[str, Any] = {
             "key": key,
@@ -133,6 +141,7 @@ class Log:
             "event_time": event_time,
             "latency_ms": latency_ms,
             "outcome": outcome.value,
+            **(more or {}),
         }
         if failure:
             fields["error"] = {**asdict(failure), "message": failure.message[:_MAX_TEXT]}
@@ -144,7 +153,17 @@ class Log:
             "level": level,
             "message": message,
             "s3copy_log_version": LOG_VERSION,
-            "request_id": self._request_id,
+            "request_id": self.request_id,
             "pipeline": self._pipeline,
         }
         self._write(render({**head, **fields}))
+
+
+def _more(hint: Hint, report: Report) -> dict[str, Any]:
+    """What few lines have."""
+    more: dict[str, Any] = {}
+    if report.notes:
+        more["notes"] = list(report.notes)
+    if hint.continuation:
+        more |= {"continuation": hint.continuation.asked.hops + 1, "first_request_id": hint.first_request_id}
+    return more

@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 @command("deploy", "s3copy deploy", "s3copy deploy --dry-run")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 def deploy(app: App, dry_run: bool) -> Result:
-    """Update the function's code and settings, if they differ, and wait until they are in force."""
+    """Update the function's code and settings, if they differ, and wait until they are in force.
+
+    How it copies (setup's options) stays as it is.
+    """
     app.announce("Deploying" + (" (dry run)" if dry_run else ""))
-    from s3copy_cli.commands.provisioning import desired_for, execute
+    from s3copy_cli.commands.provisioning import desired_for, execute, options_data
     from s3copy_cli.output.plan_text import plan_data, print_plan
+    from s3copy_cli.provision.options import deployed_options
     from s3copy_cli.provision.plan import plan_deploy
     from s3copy_cli.provision.remote import read_remote_state
+    from s3copy_cli.provision.resources import Kind
 
-    desired = desired_for(app)
-    plan = plan_deploy(desired, read_remote_state(app.aws, app.pipeline), app.command("setup"))
+    remote = read_remote_state(app.aws, app.pipeline)
+    desired = desired_for(app, deployed_options(remote[Kind.FUNCTION]))
+    plan = plan_deploy(desired, remote, app.command("setup"))
     if not dry_run:
         execute(app, desired, plan)
     code_sha256 = desired.package.code_sha256
@@ -46,6 +52,7 @@ def deploy(app: App, dry_run: bool) -> Result:
         "package_bytes": len(desired.package.content),
         "dry_run": dry_run,
         "changed": bool(plan.pending) and not dry_run,
+        "options": options_data(desired.options),
         "steps": plan_data(plan),
     }
     return Result(data=data, text=text)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
+from typing import Any
 
 from s3copy_cli.commands.app import App
 from s3copy_cli.output.plan_text import step_line
 from s3copy_cli.provision.desired import DesiredState, desired_state
 from s3copy_cli.provision.execute import Executor
+from s3copy_cli.provision.options import CopyOptions
 from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan
 from s3copy_cli.provision.propagation import Patience
@@ -18,13 +21,25 @@ def patience() -> Patience:
     return Patience(clock=time.monotonic, sleep=time.sleep)
 
 
-def desired_for(app: App) -> DesiredState:
-    """The pipeline as it ought to be where this run works."""
+def desired_for(app: App, options: CopyOptions, *, destination_versioning: bool = False) -> DesiredState:
+    """The pipeline as it ought to be where this run works, with these options.
+
+    Args:
+        app: the run.
+        options: what the owner chose about copying.
+        destination_versioning: whether the destination bucket is to keep versions.
+    """
     tls_not_applicable = ""
     if not app.aws.s3_is_https:
         place = "on the embedded AWS" if app.aws.is_embedded else f"at {app.aws.endpoint_url}"
         tls_not_applicable = f"not applicable {place}: it speaks plain HTTP and the policy would lock everybody out"
-    return desired_state(app.pipeline, build_package(), tls_not_applicable=tls_not_applicable)
+    return desired_state(
+        app.pipeline,
+        build_package(),
+        tls_not_applicable=tls_not_applicable,
+        options=options,
+        destination_versioning=destination_versioning,
+    )
 
 
 def execute(app: App, desired: DesiredState, plan: Plan) -> None:
@@ -36,3 +51,8 @@ def execute(app: App, desired: DesiredState, plan: Plan) -> None:
         on_step=lambda step: app.terminal.say(step_line(step)),
         on_wait=lambda line: app.terminal.say(f"    {line}"),
     ).execute(plan)
+
+
+def options_data(options: CopyOptions) -> dict[str, Any]:
+    """The options for the JSON envelope."""
+    return asdict(options)

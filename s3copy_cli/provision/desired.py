@@ -13,6 +13,7 @@ from s3copy_cli.deployed import (
     ENV_SOURCE_BUCKET,
 )
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.options import CopyOptions, option_attributes, option_environment, trigger_events
 from s3copy_cli.provision.package import HANDLER, Package
 from s3copy_cli.provision.policy import canonical, role_policy, tls_statement, trust_policy
 from s3copy_cli.provision.resources import DesiredResource, Kind
@@ -28,7 +29,7 @@ class Settings:
         runtime: the function's runtime.
         architecture: the function's processor.
         memory_mb: its memory (MB), which on Lambda also buys processor time.
-        timeout_seconds: how long one invocation may take.
+        timeout_seconds: how long one invocation may take; 15 minutes is Lambda's most, and what a large copy needs.
         log_retention_days: how long log lines are kept.
         queue_retention_seconds: how long a parked event is kept; 14 days is SQS's most.
         max_retries: how often Lambda repeats a failed asynchronous invocation; 2 is its most.
@@ -39,7 +40,7 @@ class Settings:
     runtime: str = "python3.13"
     architecture: str = "arm64"
     memory_mb: int = 256
-    timeout_seconds: int = 300
+    timeout_seconds: int = 900
     log_retention_days: int = 30
     queue_retention_seconds: int = 14 * DAY_SECONDS
     max_retries: int = 2
@@ -55,17 +56,23 @@ class DesiredState:
         pipeline: whose they are.
         settings: the choices behind them.
         package: the function's code.
+        options: what the owner chose about copying.
         resources: by kind, in the order of building.
     """
 
     pipeline: Pipeline
     settings: Settings
     package: Package
+    options: CopyOptions
     resources: Mapping[Kind, DesiredResource]
 
 
-def function_environment(pipeline: Pipeline) -> dict[str, str]:
-    """The function's environment variables: which buckets it joins, and who must own them."""
+def function_environment(pipeline: Pipeline, options: CopyOptions) -> dict[str, str]:
+    """The function's environment variables: which buckets it joins, who must own them, and how it copies."""
+    return {**_identity(pipeline), **option_environment(options)}
+
+
+def _identity(pipeline: Pipeline) -> dict[str, str]:
     return {
         ENV_PIPELINE: pipeline.name,
         ENV_SOURCE_BUCKET: pipeline.source_bucket,
@@ -85,7 +92,13 @@ def permission_statement(pipeline: Pipeline) -> dict[str, str]:
 
 
 def desired_state(
-    pipeline: Pipeline, package: Package, *, tls_not_applicable: str = "", settings: Settings | None = None
+    pipeline: Pipeline,
+    package: Package,
+    *,
+    tls_not_applicable: str = "",
+    settings: Settings | None = None,
+    options: CopyOptions | None = None,
+    destination_versioning: bool = False,
 ) -> DesiredState:
     """Write down the whole pipeline.
 
@@ -94,10 +107,13 @@ def desired_state(
         package: the function's code.
         tls_not_applicable: why a TLS-only bucket policy would lock everybody out here; "" where it would not.
         settings: the choices; None takes the defaults.
+        options: what the owner chose about copying; None takes the defaults.
+        destination_versioning: the destination bucket is to keep versions; else its versioning stays as it is.
     """
     chosen = settings or Settings()
+    copying = options or CopyOptions()
     all_resources = [
-        *_buckets(pipeline, chosen, tls_not_applicable),
+        *_buckets(pipeline, chosen, tls_not_applicable, destination_versioning=destination_versioning),
         DesiredResource(Kind.LOG_GROUP, pipeline.log_group, {names.RETENTION_DAYS: chosen.log_retention_days}),
         DesiredResource(
             Kind.DEAD_LETTER_QUEUE,
@@ -108,7 +124,7 @@ def desired_state(
         DesiredResource(
             Kind.ROLE_POLICY,
             pipeline.policy_name,
-            {names.DOCUMENT: canonical(role_policy(pipeline, pipeline.source_bucket, pipeline.destination_bucket))},
+            {names.DOCUMENT: canonical(role_policy(pipeline, propagate_deletes=copying.propagate_deletes))},
         ),
         DesiredResource(
             Kind.FUNCTION,
@@ -121,7 +137,8 @@ def desired_state(
                 names.TIMEOUT: chosen.timeout_seconds,
                 names.MEMORY: chosen.memory_mb,
                 names.ARCHITECTURE: chosen.architecture,
-                names.ENVIRONMENT: function_environment(pipeline),
+                names.ENVIRONMENT: _identity(pipeline),
+                **option_attributes(option_environment(copying)),
                 names.LOG_GROUP: pipeline.log_group,
                 names.LOG_FORMAT: "Text",
             },
@@ -139,18 +156,21 @@ def desired_state(
         DesiredResource(
             Kind.TRIGGER,
             pipeline.notification_id,
-            {names.EVENTS: ["s3:ObjectCreated:*"], names.FUNCTION_ARN: pipeline.function_arn},
+            {names.EVENTS: trigger_events(copying), names.FUNCTION_ARN: pipeline.function_arn},
         ),
     ]
-    return DesiredState(pipeline, chosen, package, {resource.kind: resource for resource in all_resources})
+    return DesiredState(pipeline, chosen, package, copying, {resource.kind: resource for resource in all_resources})
 
 
-def _buckets(pipeline: Pipeline, settings: Settings, tls_not_applicable: str) -> list[DesiredResource]:
+def _buckets(
+    pipeline: Pipeline, settings: Settings, tls_not_applicable: str, *, destination_versioning: bool
+) -> list[DesiredResource]:
     found = []
     for kind, policy_kind, name in (
         (Kind.SOURCE_BUCKET, Kind.SOURCE_BUCKET_POLICY, pipeline.source_bucket),
         (Kind.DESTINATION_BUCKET, Kind.DESTINATION_BUCKET_POLICY, pipeline.destination_bucket),
     ):
+        is_versioned = destination_versioning and kind is Kind.DESTINATION_BUCKET
         found += [
             DesiredResource(
                 kind,
@@ -160,6 +180,7 @@ def _buckets(pipeline: Pipeline, settings: Settings, tls_not_applicable: str) ->
                     names.OBJECT_OWNERSHIP: "BucketOwnerEnforced",
                     names.DEFAULT_ENCRYPTION: "AES256",
                     names.ABORT_UPLOADS: settings.abort_uploads_after_days,
+                    **({names.VERSIONING: names.VERSIONING_ENABLED} if is_versioned else {}),
                 },
             ),
             DesiredResource(

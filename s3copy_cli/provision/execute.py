@@ -15,7 +15,7 @@ from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError, OwnershipError
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
-from s3copy_cli.provision.desired import DesiredState, permission_statement
+from s3copy_cli.provision.desired import DesiredState, function_environment, permission_statement
 from s3copy_cli.provision.plan import Action, Change, Plan, Step
 from s3copy_cli.provision.policy import role_policy, tls_statement, trust_policy, with_statement
 from s3copy_cli.provision.propagation import Patience
@@ -160,6 +160,8 @@ class Executor:
         elif change.attribute == names.DEFAULT_ENCRYPTION:
             rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": change.new}}
             s3.put_bucket_encryption(**call, ServerSideEncryptionConfiguration={"Rules": [rule]})
+        elif change.attribute == names.VERSIONING:
+            s3.put_bucket_versioning(**call, VersioningConfiguration={"Status": change.new})
         else:
             ours = {
                 "ID": remote.LIFECYCLE_RULE_ID,
@@ -235,7 +237,7 @@ class Executor:
 
     def _ensure_role_policy(self) -> None:
         pipeline = self.pipeline
-        document = role_policy(pipeline, pipeline.source_bucket, pipeline.destination_bucket)
+        document = role_policy(pipeline, propagate_deletes=self.desired.options.propagate_deletes)
         self._retry(
             lambda: self.aws.iam.put_role_policy(
                 RoleName=pipeline.role_name, PolicyName=pipeline.policy_name, PolicyDocument=json.dumps(document)
@@ -299,7 +301,7 @@ class Executor:
             "Role": wanted[names.ROLE],
             "Timeout": wanted[names.TIMEOUT],
             "MemorySize": wanted[names.MEMORY],
-            "Environment": {"Variables": dict(wanted[names.ENVIRONMENT])},
+            "Environment": {"Variables": function_environment(self.pipeline, self.desired.options)},
             "LoggingConfig": {"LogFormat": wanted[names.LOG_FORMAT], "LogGroup": wanted[names.LOG_GROUP]},
         }
 

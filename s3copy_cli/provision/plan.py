@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
-from s3copy_cli.errors import NotSetUpError, OwnershipError
+from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.desired import DesiredState
 from s3copy_cli.provision.resources import DesiredResource, Kind, RemoteResource, RemoteState
@@ -107,13 +107,20 @@ _TAG_COMMANDS = {
 }
 
 
-def plan_setup(desired: DesiredState, remote: RemoteState) -> Plan:
+def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = "s3copy setup") -> Plan:
     """What has to happen for the whole pipeline to be as desired.
+
+    Args:
+        desired: how it ought to be.
+        remote: how it is.
+        setup_command: the command line that this plan is for, for the hint.
 
     Raises:
         OwnershipError: a resource of that name exists and is not ours; nothing has been changed.
+        S3CopyError: deletes would be propagated to a bucket that keeps no versions, and nobody accepted that.
     """
     refuse_foreign(desired.pipeline, remote.values())
+    _refuse_permanent_deletes(desired, remote, setup_command)
     return Plan(tuple(_step(resource, remote[kind]) for kind, resource in desired.resources.items()))
 
 
@@ -171,6 +178,26 @@ def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource]) -> None:
                 f"the {resource.kind.value} {resource.name} exists, and {resource.problem}",
                 _foreign_hint(pipeline, resource),
             )
+
+
+def _refuse_permanent_deletes(desired: DesiredState, remote: RemoteState, setup_command: str) -> None:
+    options = desired.options
+    if not options.propagate_deletes or options.accept_permanent_deletes:
+        return
+    bucket = remote[Kind.DESTINATION_BUCKET]
+    wanted = desired.resources[Kind.DESTINATION_BUCKET].attributes.get(names.VERSIONING)
+    if names.VERSIONING_ENABLED in (wanted, bucket.attributes.get(names.VERSIONING)):
+        return
+    state = f"is not versioned (its versioning is {bucket.attributes.get(names.VERSIONING)})"
+    raise S3CopyError(
+        f"planning pipeline {desired.pipeline.name}: propagating deletes",
+        f"the destination bucket {bucket.name} {state if bucket.exists else 'would be created without versioning'}, "
+        "so what is deleted in the source could not be brought back",
+        f"Have it keep versions: {setup_command} --propagate-deletes --destination-versioning. "
+        f"Or accept it: {setup_command} --propagate-deletes --accept-permanent-deletes. "
+        f"Or leave deletes alone: {setup_command} --no-propagate-deletes.",
+        code="PermanentDeletes",
+    )
 
 
 def _foreign_hint(pipeline: Pipeline, resource: RemoteResource) -> str:

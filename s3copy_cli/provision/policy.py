@@ -11,7 +11,7 @@ from s3copy_cli.config import Pipeline
 Document = dict[str, Any]
 TLS_STATEMENT_ID = "s3copyTlsOnly"
 
-SOURCE_OBJECT_ACTIONS = ("s3:GetObject", "s3:GetObjectTagging", "s3:GetObjectAnnotation")
+SOURCE_OBJECT_ACTIONS = ("s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectTagging", "s3:GetObjectAnnotation")
 DESTINATION_OBJECT_ACTIONS = (
     "s3:GetObject",
     "s3:GetObjectTagging",
@@ -21,6 +21,7 @@ DESTINATION_OBJECT_ACTIONS = (
     "s3:AbortMultipartUpload",
     "s3:ListMultipartUploadParts",
 )
+PROPAGATION_ACTIONS = ("s3:DeleteObject",)
 
 
 def trust_policy() -> Document:
@@ -33,18 +34,26 @@ def trust_policy() -> Document:
     }
 
 
-def role_policy(pipeline: Pipeline, source_bucket: str, destination_bucket: str) -> Document:
-    """What the function may do, and on nothing but this pipeline's resources."""
-    source_arn = pipeline.bucket_arn(source_bucket)
-    destination_arn = pipeline.bucket_arn(destination_bucket)
+def role_policy(pipeline: Pipeline, *, propagate_deletes: bool = False) -> Document:
+    """What the function may do, and on nothing but this pipeline's resources.
+
+    Args:
+        pipeline: whose function.
+        propagate_deletes: whether it is to delete at the destination.
+    """
+    source_arn = pipeline.bucket_arn(pipeline.source_bucket)
+    destination_arn = pipeline.bucket_arn(pipeline.destination_bucket)
+    deleting = [_allow("DeleteAtDestination", PROPAGATION_ACTIONS, f"{destination_arn}/*")] if propagate_deletes else []
     return {
         "Version": "2012-10-17",
         "Statement": [
             _allow("ReadSource", SOURCE_OBJECT_ACTIONS, f"{source_arn}/*"),
             _allow("WriteDestination", DESTINATION_OBJECT_ACTIONS, f"{destination_arn}/*"),
+            *deleting,
             _allow("ListBuckets", ("s3:ListBucket",), [source_arn, destination_arn]),
             _allow("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), f"{pipeline.log_group_arn}:*"),
             _allow("ParkFailedEvents", ("sqs:SendMessage",), pipeline.queue_arn),
+            _allow("GoOnWithLargeCopies", ("lambda:InvokeFunction",), pipeline.function_arn),
         ],
     }
 

@@ -15,6 +15,7 @@ from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 from s3copy_cli.deployed import function_tags
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical, find_statement, tls_statement
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 
@@ -94,6 +95,8 @@ def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[Rem
         .get("SSEAlgorithm"),
         names.ABORT_UPLOADS: _abort_days(lifecycle_rules(aws, pipeline, name)),
     }
+    if kind is Kind.DESTINATION_BUCKET:
+        attributes[names.VERSIONING] = aws.s3.get_bucket_versioning(**call).get("Status", "off")
     statement = find_statement(bucket_policy(aws, pipeline, name), tls_statement("")["Sid"])
     policy = RemoteResource(
         policy_kind,
@@ -243,6 +246,7 @@ def _read_function(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
         return [RemoteResource(Kind.FUNCTION, pipeline.function_name)]
     configuration = answer["Configuration"]
     logging = configuration.get("LoggingConfig", {})
+    variables = configuration.get("Environment", {}).get("Variables", {})
     problem = _tag_problem(pipeline, function_tags(aws, answer))
     return [
         RemoteResource(
@@ -258,7 +262,8 @@ def _read_function(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
                 names.TIMEOUT: configuration.get("Timeout"),
                 names.MEMORY: configuration.get("MemorySize"),
                 names.ARCHITECTURE: next(iter(configuration.get("Architectures", ["x86_64"])), None),
-                names.ENVIRONMENT: dict(configuration.get("Environment", {}).get("Variables", {})),
+                names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in OPTION_VARIABLES},
+                **option_attributes(variables),
                 # Lambda's own defaults, where it does not echo them.
                 names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
                 names.LOG_FORMAT: logging.get("LogFormat", "Text"),

@@ -30,6 +30,7 @@ PUBLIC_ACCESS = "public access"
 OBJECT_OWNERSHIP = "object ownership"
 DEFAULT_ENCRYPTION = "default encryption"
 ABORT_UPLOADS = "abort incomplete uploads after days"
+VERSIONING = "versioning"
 TLS_ONLY = "TLS only"
 RETENTION_DAYS = "retention days"
 RETENTION_SECONDS = "retention seconds"
@@ -44,6 +45,10 @@ TIMEOUT = "timeout seconds"
 MEMORY = "memory MB"
 ARCHITECTURE = "architecture"
 ENVIRONMENT = "environment"
+PROPAGATE_DELETES = "propagate deletes"
+ACCEPT_PERMANENT_DELETES = "permanent deletes accepted"
+SYNC_TAGS = "sync tags"
+STORAGE_CLASS = "storage class"
 LOG_GROUP = "log group"
 LOG_FORMAT = "log format"
 MAX_RETRIES = "retries"
@@ -52,6 +57,9 @@ ON_FAILURE = "on failure"
 STATEMENT = "statement"
 EVENTS = "events"
 FUNCTION_ARN = "function"
+
+# The value of VERSIONING under which a delete leaves the object behind as a version.
+VERSIONING_ENABLED = "Enabled"
 
 
 @dataclass(frozen=True)

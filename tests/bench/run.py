@@ -5,6 +5,7 @@ Figures of one machine at one time; read the ratios. Nothing here is a test: a s
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -13,9 +14,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from s3copy_cli.config import Pipeline
+from s3copy_cli.provision.desired import function_environment
+from s3copy_cli.provision.options import CopyOptions
+from s3copy_cli.provision.package import build_package
 
 RUNS = 7
 BURST = 500
@@ -54,12 +61,18 @@ def wall(command: list[str], environ: dict[str, str]) -> float:
 
 
 def against(
-    what: str, ours: list[str], peer: str, theirs: list[str], limit: float | None, environ: dict[str, str]
+    what: str,
+    ours: list[str],
+    peer: str,
+    theirs: list[str],
+    limit: float | None,
+    environ: dict[str, str],
+    runs: int = RUNS,
 ) -> Row:
     """Two commands in turn, so that a machine that slows down slows both."""
     for command in (ours, theirs):
         wall(command, environ)
-    pairs = [(wall(ours, environ), wall(theirs, environ)) for _ in range(RUNS)]
+    pairs = [(wall(ours, environ), wall(theirs, environ)) for _ in range(runs)]
     median = statistics.median(one for one, _ in pairs)
     return Row(what, median, peer, statistics.median(one / other for one, other in pairs), limit)
 
@@ -76,6 +89,41 @@ def start_up(environ: dict[str, str]) -> list[Row]:
         peer = [sys.executable, aws, "--version"]
         rows.append(against("s3copy --help", ours, "aws --version", peer, 0.35, environ))
     return rows
+
+
+PEER_HANDLER = """\
+import boto3
+s3 = boto3.client("s3")
+def lambda_handler(event, context): ...
+"""
+
+
+def cold_start(environ: dict[str, str], folder: Path) -> list[Row]:
+    """The start of our function against the shortest one with an S3 client, as Lambda starts both: nothing compiled."""
+    ours, peer = folder / "ours", folder / "peer"
+    with zipfile.ZipFile(io.BytesIO(build_package().content)) as package:
+        package.extractall(ours)
+    peer.mkdir()
+    (peer / "handler.py").write_text(PEER_HANDLER)
+    lambda_environ = {
+        **environ,
+        "PYTHONDONTWRITEBYTECODE": "1",  # the folder of a function is read-only
+        "AWS_LAMBDA_FUNCTION_NAME": "s3copy",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        **function_environment(Pipeline("s3copy", "000000000000", "us-east-1"), CopyOptions()),
+    }
+
+    def start(place: Path, module: str) -> list[str]:
+        code = f"import sys; sys.path[0] = {str(place)!r}; from {module} import lambda_handler"
+        return [sys.executable, "-c", code]
+
+    theirs = start(peer, "handler")
+    return [
+        against("cold start", start(ours, "lambda_handler.handler"), "three lines", theirs, 1.05, lambda_environ, 15)
+    ]
 
 
 def main_job(environ: dict[str, str], folder: Path) -> list[Row]:
@@ -111,7 +159,7 @@ def main() -> None:
             "S3COPY_LOCAL_STATE_DIR": str(folder / "state"),
         }
         try:
-            rows = [*start_up(environ), *main_job(environ, folder)]
+            rows = [*start_up(environ), *cold_start(environ, folder), *main_job(environ, folder)]
         finally:
             subprocess.run([str(BIN / "s3copy"), "local", "reset", "--yes", "--quiet"], env=environ, check=False)
     for row in rows:

@@ -86,6 +86,8 @@ def environ(embedded: LocalAws, embedded_state_dir: Path, tmp_path: Path) -> dic
         "LANG": "C.UTF-8",
         "S3COPY_LOCAL": "1",
         "S3COPY_LOCAL_STATE_DIR": str(embedded_state_dir),
+        # Where the code under test was chosen by it, the program and the function are to be of that code too.
+        **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
     }
 
 

@@ -34,6 +34,7 @@ PURE = [
     "errors.py",
     "output/safe.py",
     "provision/desired.py",
+    "provision/options.py",
     "provision/plan.py",
     "provision/policy.py",
     "provision/resources.py",

@@ -12,44 +12,45 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from lambda_handler.compare import ObjectState
+from lambda_handler.drive import drive
 from lambda_handler.errors import CopyFailed
 from lambda_handler.function import build_function
-from lambda_handler.objects import S3Objects
-from lambda_handler.reconcile import Copied, Outcome, Report, reconcile
+from lambda_handler.options import DEFAULT_OPTIONS, Options
+from lambda_handler.perform import Performer
+from lambda_handler.reconcile import Outcome, Report, reconcile
+from lambda_handler.requests import Asked, CopyWhole, Head, Side
 
 SOURCE, DESTINATION = "p-source", "p-destination"
 KEY = "sample.csv"
 CONTEXT = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_millis=lambda: 300_000)
 
 
-def run(objects: S3Objects, key: str = KEY) -> Report:
-    return reconcile(key, objects, sleep=lambda _: None, seconds_left=lambda: 300.0)
+def run(performer: Performer, key: str = KEY, options: Options = DEFAULT_OPTIONS) -> Report:
+    return drive(reconcile(key, options, seconds_left=lambda: 300.0), performer.perform)
 
 
-class Interrupted(S3Objects):
+class Interrupted(Performer):
     """Somebody else acts before the first copy, or before the second look at the source."""
 
     before_copy: Callable[[], object] | None = None
     before_second_look: Callable[[], object] | None = None
     looks = 0
 
-    def head_source(self, key: str) -> ObjectState | None:
-        self.looks += 1
-        if self.looks == 2 and self.before_second_look:
-            self.before_second_look()
-        return super().head_source(key)
-
-    def copy(self, key: str, source: ObjectState, destination: ObjectState | None) -> Copied:
-        action, self.before_copy = self.before_copy, None
-        if action:
-            action()
-        return super().copy(key, source, destination)
+    def perform(self, asked: Asked) -> Any:
+        if isinstance(asked, Head) and asked.side is Side.SOURCE:
+            self.looks += 1
+            if self.looks == 2 and self.before_second_look:
+                self.before_second_look()
+        if isinstance(asked, CopyWhole):
+            action, self.before_copy = self.before_copy, None
+            if action:
+                action()
+        return super().perform(asked)
 
 
 @pytest.fixture
 def interrupted(s3, clients, settings) -> Interrupted:
-    return Interrupted(clients, settings)
+    return Interrupted(clients, settings, lambda _: None)
 
 
 def read(s3, key: str = KEY, bucket: str = DESTINATION) -> bytes:
@@ -57,7 +58,7 @@ def read(s3, key: str = KEY, bucket: str = DESTINATION) -> bytes:
     return body
 
 
-def test_everything_that_describes_an_object_is_kept(s3, objects) -> None:
+def test_everything_that_describes_an_object_is_kept(s3, performer) -> None:
     headers: dict[str, Any] = {
         "CacheControl": "max-age=60",
         "ContentDisposition": 'attachment; filename="s.csv"',
@@ -68,8 +69,8 @@ def test_everything_that_describes_an_object_is_kept(s3, objects) -> None:
         "Metadata": {"colour": "blue", "origin": "test"},
     }
     s3.put_object(Bucket=SOURCE, Key=KEY, Body=b"a,b\n1,2\n", Tagging="team=data&cost=a%20b", **headers)
-    assert run(objects).outcome is Outcome.COPIED
-    assert objects.requests == 4
+    assert run(performer).outcome is Outcome.COPIED
+    assert performer.requests == 4
 
     copied = s3.head_object(Bucket=DESTINATION, Key=KEY)
     source = s3.head_object(Bucket=SOURCE, Key=KEY)
@@ -78,7 +79,7 @@ def test_everything_that_describes_an_object_is_kept(s3, objects) -> None:
     assert copied["ETag"] == source["ETag"]
     tags = s3.get_object_tagging(Bucket=DESTINATION, Key=KEY)["TagSet"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {"team": "data", "cost": "a b"}
-    assert run(objects).outcome is Outcome.ALREADY_EQUAL
+    assert run(performer).outcome is Outcome.ALREADY_EQUAL
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_everything_that_describes_an_object_is_kept(s3, objects) -> None:
     ],
     ids=str,
 )
-def test_a_change_of_one_thing_is_copied(s3, objects, change: dict[str, Any]) -> None:
+def test_a_change_of_one_thing_is_copied(s3, performer, change: dict[str, Any]) -> None:
     start: dict[str, Any] = {
         "Body": b"first",
         "CacheControl": "max-age=60",
@@ -107,16 +108,16 @@ def test_a_change_of_one_thing_is_copied(s3, objects, change: dict[str, Any]) ->
         "Tagging": "a=1",
     }
     s3.put_object(Bucket=SOURCE, Key=KEY, **start)
-    run(objects)
+    run(performer)
     s3.put_object(Bucket=SOURCE, Key=KEY, **{**start, **change})
-    assert run(objects).outcome is Outcome.COPIED
-    assert run(objects).outcome is Outcome.ALREADY_EQUAL
+    assert run(performer).outcome is Outcome.COPIED
+    assert run(performer).outcome is Outcome.ALREADY_EQUAL
 
 
 @pytest.mark.parametrize("body", [b"", b"x"])
-def test_the_smallest_objects(s3, objects, body: bytes) -> None:
+def test_the_smallest_objects(s3, performer, body: bytes) -> None:
     s3.put_object(Bucket=SOURCE, Key=KEY, Body=body)
-    assert run(objects).outcome is Outcome.COPIED
+    assert run(performer).outcome is Outcome.COPIED
     assert read(s3) == body
 
 
@@ -157,41 +158,29 @@ def test_a_source_deleted_between_head_and_copy(s3, interrupted) -> None:
     assert "Contents" not in s3.list_objects_v2(Bucket=DESTINATION)
 
 
-def test_a_multipart_object_is_copied_whole_and_each_event_ends(s3, objects) -> None:
-    upload = s3.create_multipart_upload(Bucket=SOURCE, Key=KEY, Metadata={"colour": "blue"})["UploadId"]
-    part = s3.upload_part(Bucket=SOURCE, Key=KEY, UploadId=upload, PartNumber=1, Body=b"abc")
-    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    s3.complete_multipart_upload(Bucket=SOURCE, Key=KEY, UploadId=upload, MultipartUpload=parts)
-    for _ in range(2):
-        report = run(objects)
-        assert (report.outcome, report.rounds, report.strategy) == (Outcome.COPIED, 1, "copy_object")
-    assert read(s3) == b"abc"
-    assert s3.head_object(Bucket=DESTINATION, Key=KEY)["Metadata"] == {"colour": "blue"}
-
-
-def test_a_versioned_source(s3, objects) -> None:
+def test_a_versioned_source(s3, performer) -> None:
     s3.put_bucket_versioning(Bucket=SOURCE, VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket=SOURCE, Key=KEY, Body=b"one")
     version = s3.put_object(Bucket=SOURCE, Key=KEY, Body=b"two")["VersionId"]
-    report = run(objects)
+    report = run(performer)
     assert report.source is not None
     assert report.source.version_id == version
     assert read(s3) == b"two"
     s3.delete_object(Bucket=SOURCE, Key=KEY)
-    assert run(objects).outcome is Outcome.SOURCE_MISSING
+    assert run(performer).outcome is Outcome.SOURCE_MISSING
 
 
 def test_an_old_sdk_copies_too(s3, old_clients, settings) -> None:
     s3.put_object(Bucket=SOURCE, Key=KEY, Body=b"abc", Tagging="a=1")
-    objects = S3Objects(old_clients(), settings)
-    assert run(objects).outcome is Outcome.COPIED
-    assert run(objects).outcome is Outcome.ALREADY_EQUAL
+    performer = Performer(old_clients(), settings, lambda _: None)
+    assert run(performer).outcome is Outcome.COPIED
+    assert run(performer).outcome is Outcome.ALREADY_EQUAL
 
 
-def test_a_missing_destination_bucket_is_permanent(s3, objects) -> None:
+def test_a_missing_destination_bucket_is_permanent(s3, performer) -> None:
     s3.put_object(Bucket=SOURCE, Key=KEY, Body=b"abc")
     s3.delete_bucket(Bucket=DESTINATION)
-    report = run(objects)
+    report = run(performer)
     assert (report.outcome, report.rounds) == (Outcome.FAILED, 1)
     assert report.failure is not None
     assert (report.failure.code, report.failure.permanent) == ("NoSuchBucket", True)

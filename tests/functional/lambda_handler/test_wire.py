@@ -10,9 +10,13 @@ import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
+from lambda_handler.drive import drive
 from lambda_handler.errors import RequestError
-from lambda_handler.objects import S3Objects, state_from_head
+from lambda_handler.options import DEFAULT_OPTIONS, Options
+from lambda_handler.perform import Performer
 from lambda_handler.reconcile import Outcome, Report, reconcile
+from lambda_handler.requests import CopyWhole, Head, Side
+from lambda_handler.sdk import state_from_head
 
 KEY = "sample.csv"
 ETAG = '"900150983cd24fb0d6963f7d28e17f72"'
@@ -57,12 +61,12 @@ def sent() -> list[AWSRequest]:
 
 
 @pytest.fixture
-def objects(clients, settings, sent, monkeypatch) -> Callable[[Answers], S3Objects]:
+def objects(clients, settings, sent, monkeypatch) -> Callable[[Answers], Performer]:
     """S3 that gives these answers, one for each request that leaves the SDK."""
     # The SDK's pauses between its own repetitions.
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
 
-    def make(answers: Answers) -> S3Objects:
+    def make(answers: Answers) -> Performer:
         rest = iter(answers)
 
         def answer(request: AWSRequest, **_: Any) -> AWSResponse:
@@ -72,15 +76,15 @@ def objects(clients, settings, sent, monkeypatch) -> Callable[[Answers], S3Objec
                 raise given
             return AWSResponse(request.url, given.status, given.headers or HEADERS, Body(given.body))
 
-        for client in (clients.look, clients.copy):
+        for client in (clients.look, clients.copy, clients.parts):
             client.meta.events.register("before-send.s3", answer)
-        return S3Objects(clients, settings)
+        return Performer(clients, settings, lambda _: None)
 
     return make
 
 
-def run(objects: S3Objects) -> Report:
-    return reconcile(KEY, objects, sleep=lambda _: None, seconds_left=lambda: 300.0)
+def run(performer: Performer, options: Options = DEFAULT_OPTIONS) -> Report:
+    return drive(reconcile(KEY, options, seconds_left=lambda: 300.0), performer.perform)
 
 
 def methods(sent: list[AWSRequest]) -> list[str]:
@@ -113,11 +117,11 @@ def test_a_small_new_object_takes_four_requests(objects, sent) -> None:
 
 def test_an_error_inside_a_200_answer_is_no_success(objects, sent) -> None:
     adapter = objects([FOUND, MISSING, Answer(200, error_body("InternalError"))])
-    source = adapter.head_source(KEY)
+    source = adapter.perform(Head(Side.SOURCE, KEY))
     assert source is not None
-    assert adapter.head_destination(KEY) is None
+    assert adapter.perform(Head(Side.DESTINATION, KEY)) is None
     with pytest.raises(RequestError) as caught:
-        adapter.copy(KEY, source, None)
+        adapter.perform(CopyWhole(KEY, source, None))
     failure = caught.value.failure
     assert (failure.code, failure.operation, failure.permanent) == ("InternalError", "CopyObject", False)
     assert len(sent) == 3  # the SDK has not copied again by itself
@@ -169,7 +173,7 @@ def test_a_head_is_repeated_by_the_sdk_and_counted(objects, sent) -> None:
 def test_what_the_sdk_gave_up_repeating_is_counted(objects, sent) -> None:
     adapter = objects([Answer(503)] * 3)
     with pytest.raises(RequestError, match="HeadObject: ServiceUnavailable: source bucket p-source"):
-        adapter.head_source(KEY)
+        adapter.perform(Head(Side.SOURCE, KEY))
     assert adapter.requests == len(sent) == 3
 
 
@@ -190,7 +194,7 @@ def test_an_answer_that_cannot_be_read_leads_to_a_new_round(objects) -> None:
 @pytest.mark.parametrize("text", ["Fri, 02 Jan 2026 03:04:05 GMT", "0", "never"])
 def test_expires_is_kept_as_text(objects, text: str) -> None:
     adapter = objects([Answer(200, headers={**HEADERS, "expires": text})])
-    state = adapter.head_source(KEY)
+    state = adapter.perform(Head(Side.SOURCE, KEY))
     assert state is not None
     assert state.headers["Expires"] == text
 
@@ -204,3 +208,47 @@ def test_time_outs_leave_room_for_a_report(clients) -> None:
 def test_a_head_without_headers_is_the_defect_it_is() -> None:
     with pytest.raises(KeyError):
         state_from_head({})
+
+
+STARTED = Answer(200, "<InitiateMultipartUploadResult><UploadId>u-1</UploadId></InitiateMultipartUploadResult>")
+PART = Answer(200, "<CopyPartResult><ETag>&quot;e1&quot;</ETag></CopyPartResult>")
+NO_TAGS = Answer(200, "<Tagging><TagSet/></Tagging>")
+MULTIPART = '"22222222222222222222222222222222-1"'
+IN_PARTS = Answer(200, headers={**HEADERS, "etag": MULTIPART, "expires": "never"})
+COMPLETED = Answer(200, f"<CompleteMultipartUploadResult><ETag>{MULTIPART}</ETag></CompleteMultipartUploadResult>")
+LISTED = Answer(
+    200,
+    "<ListPartsResult><IsTruncated>false</IsTruncated><Part><PartNumber>1</PartNumber>"
+    "<ETag>&quot;e1&quot;</ETag><Size>3</Size></Part></ListPartsResult>",
+)
+UP_TO_COMPLETE = [IN_PARTS, MISSING, NO_TAGS, STARTED, PART]
+
+
+def test_an_object_of_one_part_takes_eight_requests(objects, sent) -> None:
+    adapter = objects([*UP_TO_COMPLETE, COMPLETED, IN_PARTS, IN_PARTS])
+    report = run(adapter)
+    assert (report.outcome, report.rounds, adapter.requests) == (Outcome.COPIED, 1, 8)
+    assert methods(sent) == ["HEAD", "HEAD", "GET", "POST", "PUT", "POST", "HEAD", "HEAD"]
+    # S3 keeps any text here; the SDK would only take a date.
+    assert sent[3].headers["Expires"] in ("never", b"never")
+    assert all("Expires" not in request.headers for number, request in enumerate(sent) if number != 3)
+    owners = [request.headers.get("x-amz-expected-bucket-owner") for request in sent]
+    assert set(owners) <= {"123456789012", b"123456789012"}
+
+
+@pytest.mark.parametrize(
+    "error", [Answer(200, error_body("InternalError")), ReadTimeoutError(endpoint_url="https://s3")]
+)
+def test_a_completion_that_went_wrong_is_repeated_with_the_same_parts(objects, sent, error) -> None:
+    adapter = objects([*UP_TO_COMPLETE, error, IN_PARTS, MISSING, LISTED, COMPLETED, IN_PARTS, IN_PARTS])
+    report = run(adapter)
+    assert (report.outcome, report.rounds) == (Outcome.COPIED, 2)
+    assert methods(sent)[5:] == ["POST", "HEAD", "HEAD", "GET", "POST", "HEAD", "HEAD"]
+
+
+@pytest.mark.parametrize("answer", [Answer(503, error_body("SlowDown")), Answer(200, error_body("InternalError"))])
+def test_a_part_is_repeated_by_the_sdk_and_counted(objects, sent, answer: Answer) -> None:
+    adapter = objects([*UP_TO_COMPLETE[:4], answer, PART, COMPLETED, IN_PARTS, IN_PARTS])
+    report = run(adapter)
+    assert (report.outcome, report.rounds, adapter.requests) == (Outcome.COPIED, 1, 9)
+    assert methods(sent)[4:6] == ["PUT", "PUT"]

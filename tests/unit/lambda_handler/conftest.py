@@ -12,7 +12,27 @@ import pytest
 
 from lambda_handler.compare import ObjectState
 from lambda_handler.errors import Failure, RequestError
-from lambda_handler.reconcile import Copied
+from lambda_handler.requests import (
+    AbortUpload,
+    Asked,
+    BeginUpload,
+    CompleteUpload,
+    Continue,
+    Copied,
+    CopiedPart,
+    CopyPart,
+    CopyWhole,
+    DeleteDestination,
+    Exists,
+    GetLayout,
+    GetTags,
+    Head,
+    HeadPart,
+    ListParts,
+    PartSize,
+    Pause,
+    Side,
+)
 
 EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
@@ -30,6 +50,17 @@ def make_state(**changes: Any) -> ObjectState:
     return replace(base, **changes)
 
 
+def multipart_etag(content: bytes, layout: tuple[int, ...]) -> str:
+    digest = hashlib.md5(content + repr(layout).encode(), usedforsecurity=False).hexdigest()
+    return f'"{digest}-{len(layout)}"'
+
+
+@dataclass
+class Upload:
+    begun: BeginUpload
+    parts: dict[int, CopiedPart]
+
+
 @dataclass
 class FakeBuckets:
     """Both buckets in memory, with S3's conditions.
@@ -41,7 +72,13 @@ class FakeBuckets:
     destination: dict[str, ObjectState] = field(default_factory=dict)
     tags: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     steps: dict[int, Callable[[], object]] = field(default_factory=dict)
+    layouts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    lists_layouts: bool = True
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    copied_parts: list[int] = field(default_factory=list)
+    continued: list[Continue] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
     clock: Any = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -54,32 +91,107 @@ class FakeBuckets:
         self.source[key] = make_state(**changes)
         return self.source[key]
 
-    def head_source(self, key: str) -> ObjectState | None:
-        self._step("HEAD source")
-        return self.source.get(key)
+    def perform(self, asked: Asked) -> Any:
+        if isinstance(asked, Pause):
+            return self.pauses.append(asked.seconds)
+        if isinstance(asked, Head):
+            self._step(f"HEAD {asked.side.value}")
+            return self._side(asked.side).get(asked.key)
+        if isinstance(asked, GetTags):
+            self._step(f"TAGS {asked.side.value}")
+            return self.tags.get((asked.side.value, asked.key), {})
+        if isinstance(asked, Exists):
+            self._step(f"LIST {asked.side.value}")
+            return asked.key in self._side(asked.side)
+        if isinstance(asked, DeleteDestination):
+            return self._delete(asked)
+        if isinstance(asked, CopyWhole):
+            return self._copy(asked)
+        if isinstance(asked, tuple):
+            return tuple(self.perform(one) for one in asked)
+        return self._perform_multipart(asked)
 
-    def head_destination(self, key: str) -> ObjectState | None:
-        self._step("HEAD destination")
-        return self.destination.get(key)
+    def write_in_parts(self, key: str, layout: tuple[int, ...], content: bytes = b"m", **changes: Any) -> ObjectState:
+        """A source object that was uploaded in parts of these sizes."""
+        self.layouts[key] = layout
+        etag = multipart_etag(content, layout)
+        return self.write_source(key, content, **{"etag": etag, "size": sum(layout), **changes})
 
-    def source_tags(self, key: str) -> Mapping[str, str]:
-        self._step("TAGS source")
-        return self.tags.get(("source", key), {})
+    def _perform_multipart(self, asked: Any) -> Any:
+        self._step(type(asked).__name__)
+        if isinstance(asked, GetLayout):
+            return self.layouts[asked.key] if self.lists_layouts else None
+        if isinstance(asked, HeadPart):
+            self._check_source(asked.key, asked.source)
+            sizes = self.layouts[asked.key]
+            return PartSize(sizes[asked.number - 1], len(sizes))
+        if isinstance(asked, BeginUpload):
+            upload_id = f"upload-{next(self.clock)}"
+            self.uploads[upload_id] = Upload(asked, {})
+            return upload_id
+        if isinstance(asked, Continue):
+            return self.continued.append(asked)
+        if isinstance(asked, AbortUpload):
+            return self.uploads.pop(asked.upload_id, None)
+        upload = self.uploads.get(asked.upload_id)
+        if upload is None:
+            raise RequestError(Failure("NoSuchUpload", "gone", type(asked).__name__))
+        if isinstance(asked, ListParts):
+            return tuple(upload.parts[number] for number in sorted(upload.parts))
+        if isinstance(asked, CopyPart):
+            self._check_source(asked.key, asked.source)
+            self.copied_parts.append(asked.number)
+            upload.parts[asked.number] = CopiedPart(asked.number, f"part-{asked.number}", asked.size)
+            return upload.parts[asked.number]
+        assert isinstance(asked, CompleteUpload), asked
+        return self._complete(asked, upload)
 
-    def destination_tags(self, key: str) -> Mapping[str, str]:
-        self._step("TAGS destination")
-        return self.tags.get(("destination", key), {})
+    def _complete(self, asked: CompleteUpload, upload: Upload) -> Copied:
+        if asked.parts != tuple(upload.parts[number] for number in sorted(upload.parts)):
+            raise RequestError(Failure("InvalidPart", "not these", "CompleteMultipartUpload"))
+        assert sum(part.size for part in asked.parts) == asked.size
+        there = self.destination.get(asked.key)
+        if (there and there.etag) != (asked.destination and asked.destination.etag):
+            raise RequestError(Failure("PreconditionFailed", "changed", "CompleteMultipartUpload"))
+        begun, source = upload.begun, upload.begun.source
+        sizes = tuple(part.size for part in asked.parts)
+        etag = source.etag if sizes == self.layouts.get(asked.key) else multipart_etag(b"", sizes)
+        storage_class = begun.storage_class or "STANDARD"
+        self.destination[asked.key] = replace(
+            source, etag=etag, last_modified=self._tick(), storage_class=storage_class
+        )
+        self.tags["destination", asked.key] = begun.tags
+        del self.uploads[asked.upload_id]
+        return Copied(etag, source.encryption)
 
-    def copy(self, key: str, source: ObjectState, destination: ObjectState | None) -> Copied:
+    def _check_source(self, key: str, seen: ObjectState) -> None:
+        current = self.source.get(key)
+        if current is None or current.etag != seen.etag:
+            raise RequestError(Failure("PreconditionFailed", "changed", "UploadPartCopy"))
+
+    def _side(self, side: Side) -> dict[str, ObjectState]:
+        return self.source if side is Side.SOURCE else self.destination
+
+    def _delete(self, asked: DeleteDestination) -> None:
+        self._step("DELETE")
+        there = self.destination.get(asked.key)
+        if there is None or there.etag != asked.destination.etag:
+            raise RequestError(Failure("PreconditionFailed", "changed", "DeleteObject"))
+        del self.destination[asked.key]
+
+    def _copy(self, asked: CopyWhole) -> Copied:
         self._step("COPY")
+        key, source, destination = asked.key, asked.source, asked.destination
         current, there = self.source.get(key), self.destination.get(key)
         if current is None:
             raise RequestError(Failure("NoSuchKey", "gone", "CopyObject"))
         if current.etag != source.etag or (there and there.etag) != (destination and destination.etag):
             raise RequestError(Failure("PreconditionFailed", "changed", "CopyObject"))
         etag = self.copy_etag(current)
-        self.destination[key] = replace(current, etag=etag, last_modified=self._tick())
-        self.tags["destination", key] = self.tags.get(("source", key), {})
+        storage_class = asked.storage_class or "STANDARD"
+        copied = replace(current, etag=etag, last_modified=self._tick(), storage_class=storage_class)
+        self.destination[key] = copied
+        self.tags["destination", key] = self.tags.get(("source", key), {}) if asked.tags is None else asked.tags
         return Copied(etag, current.encryption)
 
     def copy_etag(self, source: ObjectState) -> str:
@@ -134,6 +246,56 @@ def record() -> Callable[..., dict[str, Any]]:
             },
             **changes,
         }
+
+    return make
+
+
+@pytest.fixture
+def bridged() -> Callable[..., dict[str, Any]]:
+    """Makes events as EventBridge delivers them."""
+
+    def make(key: str = "sample.csv", detail_type: str = "Object Created", bucket: str = "p-source") -> dict[str, Any]:
+        return {
+            "version": "0",
+            "id": "17793124-05d4-b198-2fde-7ededc63b103",
+            "detail-type": detail_type,
+            "source": "aws.s3",
+            "account": "123456789012",
+            "time": "2026-01-02T03:04:05Z",
+            "region": "eu-west-1",
+            "resources": [f"arn:aws:s3:::{bucket}"],
+            "detail": {
+                "version": "0",
+                "bucket": {"name": bucket},
+                "object": {"key": key, "size": 3, "etag": "x", "version-id": "v1", "sequencer": "00AB"},
+                "request-id": "REQ",
+                "requester": "123456789012",
+                "reason": "PutObject",
+            },
+        }
+
+    return make
+
+
+@pytest.fixture
+def queued() -> Callable[..., dict[str, Any]]:
+    """Makes the event of a queue: one message for each body; its id is its number."""
+
+    def make(*bodies: object) -> dict[str, Any]:
+        records = [
+            {
+                "messageId": str(number),
+                "receiptHandle": "handle",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:q",
+                "awsRegion": "eu-west-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
+        return {"Records": records}
 
     return make
 

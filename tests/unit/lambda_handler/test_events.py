@@ -7,7 +7,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lambda_handler.events import Hint, Ignored, Refused, decode_notification_key, iter_items
+from lambda_handler.events import (
+    Hint,
+    Ignored,
+    Refused,
+    decode_notification_key,
+    is_from_queue,
+    iter_items,
+    iter_messages,
+)
+from lambda_handler.options import Options
 
 # The machine may be busy with other tests: how long one example takes says nothing.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -168,3 +177,102 @@ json_values = st.recursive(
 def test_no_record_makes_the_reader_raise(odd: dict[str, object]) -> None:
     (item,) = iter_items({"Records": [odd]}, SOURCE)
     assert isinstance(item, (Hint, Ignored, Refused))
+
+
+ALL = Options(propagate_deletes=True, sync_tags=True)
+REMOVALS = [
+    "ObjectRemoved:Delete",
+    "ObjectRemoved:DeleteMarkerCreated",
+    "LifecycleExpiration:Delete",
+    "LifecycleExpiration:DeleteMarkerCreated",
+]
+
+
+@pytest.mark.parametrize("name", REMOVALS)
+def test_removals_are_followed_where_deletes_are_propagated(record, name: str) -> None:
+    event = {"Records": [record(eventName=name)]}
+    assert [type(item) for item in iter_items(event, SOURCE, Options(propagate_deletes=True))] == [Hint]
+    assert [type(item) for item in iter_items(event, SOURCE, Options(sync_tags=True))] == [Ignored]
+
+
+@pytest.mark.parametrize("name", ["ObjectTagging:Put", "ObjectTagging:Delete"])
+def test_tag_changes_are_followed_where_tags_are_kept_in_step(record, name: str) -> None:
+    event = {"Records": [record(eventName=name)]}
+    assert [type(item) for item in iter_items(event, SOURCE, Options(sync_tags=True))] == [Hint]
+    assert [type(item) for item in iter_items(event, SOURCE, Options(propagate_deletes=True))] == [Ignored]
+
+
+@pytest.mark.parametrize("key", ["a+b", "100%", "%2F", "a b", "é", "line\nbreak"])
+def test_keys_of_eventbridge_are_not_encoded(bridged, key: str) -> None:
+    (item,) = iter_items(bridged(key), SOURCE)
+    moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    assert item == Hint(key, "v1", moment, "Object Created")
+
+
+@pytest.mark.parametrize(
+    ("detail_type", "options"),
+    [
+        ("Object Deleted", Options(propagate_deletes=True)),
+        ("Object Tags Added", Options(sync_tags=True)),
+        ("Object Tags Deleted", Options(sync_tags=True)),
+    ],
+)
+def test_other_events_of_eventbridge_are_followed_on_request(bridged, detail_type: str, options: Options) -> None:
+    assert isinstance(next(iter_items(bridged(detail_type=detail_type), SOURCE, options)), Hint)
+    assert isinstance(next(iter_items(bridged(detail_type=detail_type), SOURCE)), Ignored)
+
+
+def test_eventbridge_events_nobody_asked_for_are_ignored(bridged) -> None:
+    (item,) = iter_items(bridged(detail_type="Object Restore Completed"), SOURCE, ALL)
+    assert isinstance(item, Ignored)
+
+
+def test_an_eventbridge_event_for_another_bucket_is_refused(bridged) -> None:
+    (item,) = iter_items(bridged(bucket="other"), SOURCE)
+    assert isinstance(item, Refused)
+    assert (item.failure.code, item.fails_invocation) == ("WrongBucket", False)
+
+
+@pytest.mark.parametrize("detail", [None, {}, {"bucket": {"name": SOURCE}}, {"object": {"key": "k"}}])
+def test_a_broken_eventbridge_event_is_refused(bridged, detail: object) -> None:
+    (item,) = iter_items({**bridged(), "detail": detail}, SOURCE)
+    assert isinstance(item, Refused)
+    assert item.failure.code == "UnknownEvent"
+
+
+@pytest.mark.parametrize("key", ["", "a" * 1025, SURROGATE])
+def test_a_key_that_eventbridge_cannot_have_sent_is_refused(bridged, key: str) -> None:
+    (item,) = iter_items(bridged(key), SOURCE)
+    assert isinstance(item, Refused)
+
+
+def test_events_of_other_services_are_unknown(bridged) -> None:
+    (item,) = iter_items({**bridged(), "source": "aws.ec2"}, SOURCE)
+    assert isinstance(item, Refused)
+
+
+def test_messages_of_a_queue_hold_any_kind_of_event(record, bridged, queued) -> None:
+    test_event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": SOURCE}
+    event = queued({"Records": [record("a+b"), record("c")]}, bridged("a+b"), test_event, "no json", "[]")
+    assert is_from_queue(event)
+    read = [(message.queue_id, list(message.items)) for message in iter_messages(event, SOURCE)]
+    assert [queue_id for queue_id, _ in read] == ["0", "1", "2", "3", "4"]
+    assert [[getattr(item, "key", None) for item in items] for _, items in read] == [
+        ["a b", "c"],
+        ["a+b"],
+        [None],
+        [None],
+        [None],
+    ]
+    assert [type(items[0]) for _, items in read] == [Hint, Hint, Ignored, Refused, Refused]
+
+
+def test_what_came_without_a_queue_is_one_message(record) -> None:
+    (message,) = iter_messages({"Records": [record("a"), record("b")]}, SOURCE)
+    assert message.queue_id is None
+    assert len(list(message.items)) == 2
+
+
+@pytest.mark.parametrize("event", [None, {}, {"Records": []}, {"Records": [{"eventSource": "aws:sqs"}]}])
+def test_what_is_no_queue(event: object) -> None:
+    assert not is_from_queue(event)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from lambda_handler.errors import Failure
 from lambda_handler.events import Hint, Ignored, Refused
 from lambda_handler.log import Log, format_time, render
+from lambda_handler.multipart import Continuation
 from lambda_handler.reconcile import Outcome, Report
+from lambda_handler.requests import Continue
 
 KEYS = [
     "timestamp",
@@ -100,6 +102,15 @@ def test_a_failure(log, lines, read_lines, hint) -> None:
     }
 
 
+def test_notes_and_continuations_are_told_where_there_are_any(log, lines, read_lines, epoch, state) -> None:
+    asked = Continue("large", state(), "u", (3,), 2)
+    hint = Hint("large", None, epoch, "ObjectCreated:Put", Continuation(asked), "r-0")
+    log.settled(hint, Report(Outcome.COPIED, notes=("layout not reproducible",)), requests=1, duration_ms=5)
+    (line,) = read_lines(lines)
+    assert list(line) == [*KEYS, "notes", "continuation", "first_request_id"]
+    assert (line["notes"], line["continuation"], line["first_request_id"]) == (["layout not reproducible"], 3, "r-0")
+
+
 def test_a_refused_message(log, lines, read_lines) -> None:
     log.refused(Refused(Failure("UnknownEvent", "m" * 5000, permanent=True), fails_invocation=True, key="k" * 5000))
     (line,) = read_lines(lines)
@@ -126,7 +137,7 @@ def test_the_summary_counts_every_outcome(log, lines, read_lines) -> None:
         "request_id": "r-1",
         "pipeline": "p",
         "records": 4,
-        "outcomes": {"copied": 2, "already_equal": 0, "source_missing": 0, "refused": 0, "failed": 1},
+        "outcomes": {**dict.fromkeys(Outcome, 0), "copied": 2, "failed": 1},
         "ignored": 1,
         "cold_start": True,
         "duration_ms": 9,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from s3copy_cli.provision.policy import (
 )
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
-DOCUMENT = role_policy(PIPELINE, PIPELINE.source_bucket, PIPELINE.destination_bucket)
+DOCUMENT = role_policy(PIPELINE)
 
 
 def allowed(document: dict[str, Any]) -> set[tuple[str, str]]:
@@ -62,8 +64,20 @@ def test_the_function_can_not_write_to_the_source_nor_make_log_groups_nor_delete
         assert "*" not in action
         assert resource != "*"
         assert not action.startswith(("s3:Delete", "logs:CreateLogGroup", "iam:"))
+        assert not action.startswith("lambda:") or resource == PIPELINE.function_arn
         if resource.startswith(source):
             assert not action.startswith("s3:Put")
+
+
+def test_with_propagation_it_may_delete_at_the_destination_and_that_is_all() -> None:
+    added = allowed(role_policy(PIPELINE, propagate_deletes=True)) - allowed(DOCUMENT)
+    assert added == {("s3:DeleteObject", f"{PIPELINE.bucket_arn(PIPELINE.destination_bucket)}/*")}
+
+
+def test_a_long_copy_may_go_on_in_another_invocation_of_this_function_only() -> None:
+    assert {pair for pair in allowed(DOCUMENT) if pair[0].startswith("lambda:")} == {
+        ("lambda:InvokeFunction", PIPELINE.function_arn)
+    }
 
 
 def test_only_lambda_may_take_on_the_role() -> None:
@@ -102,3 +116,25 @@ def test_our_statement_is_added_next_to_others_and_replaced_in_place() -> None:
     assert again["Statement"] == [others, tls_statement("arn:aws:s3:::other")]
     assert find_statement(again, ours["Sid"]) == tls_statement("arn:aws:s3:::other")
     assert find_statement(None, ours["Sid"]) is None
+
+
+def test_the_documented_table_is_the_policy() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "permissions.md").read_text(encoding="utf-8")
+    source, destination = PIPELINE.bucket_arn(PIPELINE.source_bucket), PIPELINE.bucket_arn(PIPELINE.destination_bucket)
+    resources = {
+        "`S/*`": f"{source}/*",
+        "`D/*`": f"{destination}/*",
+        "`S`": source,
+        "`D`": destination,
+        "the function itself": PIPELINE.function_arn,
+        "the function's log group": f"{PIPELINE.log_group_arn}:*",
+        "the dead-letter queue": PIPELINE.queue_arn,
+    }
+    documented: dict[str, set[tuple[str, str]]] = {"yes": set(), "with": set()}
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.count("|") == 7]
+    for _, actions, where, _, ours, *_ in rows[2:]:
+        if where in resources and ours != "no":
+            kind = ours.split()[0]
+            documented[kind] |= {(action, resources[where]) for action in re.findall(r"`([\w:]+)`", actions)}
+    assert documented["yes"] == allowed(DOCUMENT)
+    assert documented["yes"] | documented["with"] == allowed(role_policy(PIPELINE, propagate_deletes=True))
