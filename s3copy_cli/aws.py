@@ -54,6 +54,7 @@ _CREDENTIAL_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
+_NOT_ENABLED_CODES = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"})
 _DENIED_CODES = frozenset({"403", "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation"})
 _THROTTLE_CODES = frozenset({"SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "503"})
 
@@ -273,7 +274,11 @@ def from_client_error(doing: str, error: botocore_errors.ClientError) -> S3CopyE
     operation = error.operation_name
     happened = f"{operation} answered {code}: {message}" + (f" (request {request_id})" if request_id else "")
     if code in _CREDENTIAL_CODES:
-        return CredentialsError(doing, happened, CREDENTIALS_HINT, code=code)
+        hint = CREDENTIALS_HINT
+        if code in _NOT_ENABLED_CODES:
+            # What AWS says of good credentials in a Region that their account has not opted into.
+            hint += " If they work elsewhere, this Region may not be enabled in the account."
+        return CredentialsError(doing, happened, hint, code=code)
     if code in _DENIED_CODES:
         action = iam_action(operation)
         hint = f"Your credentials need {action} here; docs/permissions.md has a policy for the person who runs s3copy."

@@ -49,6 +49,19 @@ def _one_loader() -> Iterator[None]:
         yield
 
 
+def _load_backends() -> None:
+    """moto builds its routes at a service's first call, and not safely from several threads, as setup makes them."""
+    for service, operation in (
+        ("s3", "list_buckets"),
+        ("iam", "list_roles"),
+        ("lambda", "list_functions"),
+        ("logs", "describe_log_groups"),
+        ("sqs", "list_queues"),
+        ("sts", "get_caller_identity"),
+    ):
+        getattr(boto3.client(service, region_name=REGION), operation)()
+
+
 @pytest.fixture
 def moto_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty account in moto; its id."""
@@ -56,6 +69,7 @@ def moto_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
     with mock_aws(config={"lambda": {"use_docker": False}}):
+        _load_backends()
         yield ACCOUNT_ID
 
 

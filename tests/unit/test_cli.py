@@ -31,6 +31,8 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> list[GlobalOptions]:
         seen.append(app.options)
         if fail == "aws":
             raise AwsError("doing this", "that \x1b[31mhappened", "do the other", code="Oops")
+        if fail == "connection":
+            raise AwsError("doing this", "no answer", "check the network", code="EndpointConnectionError")
         if fail == "bug":
             raise ZeroDivisionError("one over nothing")
         if fail == "interrupt":
@@ -281,3 +283,90 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     running.stdout.close()
     _, said = running.communicate(timeout=60)
     assert said == ""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_stream_that_the_shell_closed_is_no_defect(closed: str) -> None:
+    command = ["sh", "-c", f'"$0" -m s3copy_cli setup {closed}', sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 4, "no credentials"
+    assert "Traceback" not in done.stderr
+    assert "did not foresee" not in done.stderr
+
+
+def test_an_encoding_that_can_not_hold_a_key_does_not_stop_the_result(tmp_path: Any) -> None:
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii", "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "s3copy_cli", "upload", "missing-ü.csv"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "there is no file 'missing-" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")  # noqa: PTH110
+def test_a_full_disk_under_stdout_is_said(probe: list[GlobalOptions]) -> None:
+    code = "from s3copy_cli.cli import main; main(['local', 'status', '--json'])"
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "writing the result" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--endpoint-url", "localhost:4566", "--region", "us-east-1"], "is not a URL"),
+        (["--endpoint-url", "http://127.0.0.1:1", "--region", "mars-north-1"], "mars-north-1"),
+    ],
+)
+def test_an_endpoint_or_region_that_can_not_be_is_foreseen(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    assert run("setup", *arguments) in (1, 2)
+    said = capsys.readouterr().err
+    assert words in said
+    assert "did not foresee" not in said
+
+
+def test_a_broken_aws_configuration_is_foreseen(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "config"
+    broken.write_text("this is no configuration\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(broken))
+    assert run("setup") == 1
+    said = capsys.readouterr().err
+    assert "reading the AWS configuration" in said
+    assert "did not foresee" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command_name"),
+    [(["--name", "setup", "--json", "verify", "--nope"], "verify"), (["--json", "local"], "local")],
+)
+def test_the_envelope_names_the_command(
+    arguments: list[str], command_name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments) == 2
+    assert json.loads(capsys.readouterr().out)["command"] == command_name
+
+
+def test_json_by_variable_counts_also_for_a_line_that_can_not_be_parsed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("S3COPY_JSON", "1")
+    assert run("--nonsense", "verify") == 2
+    assert json.loads(capsys.readouterr().out)["status"] == "error"
+
+
+def test_an_embedded_aws_that_ends_in_the_middle_is_named(
+    probe: list[GlobalOptions], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("probe", "--local", "--fail", "connection") == 1
+    said = capsys.readouterr().err
+    assert "the embedded AWS ended" in said
+    assert "s3copy local status" in said

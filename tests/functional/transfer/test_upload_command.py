@@ -162,7 +162,7 @@ def test_wait_reports_that_it_may_not_look(
 
     monkeypatch.setattr(BotoObjectStore, "head", head)
     outcome = s3copy("upload", "--wait", str(sample), expect=1)
-    assert "HeadObject answered 403" in outcome.stdout
+    assert "HeadObject answered 403" in outcome.stderr
     assert "Uploaded 1 file" in outcome.stdout
 
 
@@ -289,8 +289,8 @@ def test_ctrl_c_while_waiting_says_that_all_is_uploaded(
     monkeypatch.setattr(upload_module._Run, "_await", note_and_wait)
     monkeypatch.setattr(Future, "result", result)
     outcome = s3copy("upload", "--wait", str(sample), expect=130)
-    assert "interrupted; 1 file uploaded and checked, 0 not" in outcome.stdout
-    assert "s3copy verify" in outcome.stdout
+    assert "interrupted; 1 file uploaded and checked, 0 not" in outcome.stderr
+    assert "s3copy verify" in outcome.stderr
 
 
 def test_control_characters_in_names_do_not_reach_the_terminal(s3copy: Run, standing: Any, tmp_path: Path) -> None:
