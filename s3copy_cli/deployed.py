@@ -39,6 +39,7 @@ class DeployedPipeline:
         destination: the bucket that they are copied to.
         queue_url: the dead-letter queue's URL, or None if the queue is missing.
         created_at: when its log group was created, so before its first execution; None if the group is missing.
+        log_retention_days: how long its log lines are kept; None if for ever, or if the group is missing.
     """
 
     pipeline: Pipeline
@@ -46,6 +47,7 @@ class DeployedPipeline:
     destination: Bucket
     queue_url: str | None
     created_at: datetime | None
+    log_retention_days: int | None = None
 
 
 def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedPipeline:
@@ -90,12 +92,14 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
             f"A bucket equals itself, so nothing would be proved. Put the settings right with: {setup_command}",
             code="SameBucket",
         )
+    created_at, log_retention_days = _log_group(aws, pipeline, doing)
     return DeployedPipeline(
         pipeline=pipeline,
         source=Bucket(source, pipeline.account_id),
         destination=Bucket(destination, pipeline.account_id),
         queue_url=_queue_url(aws, pipeline, doing),
-        created_at=_log_group_created_at(aws, pipeline, doing),
+        created_at=created_at,
+        log_retention_days=log_retention_days,
     )
 
 
@@ -124,11 +128,13 @@ def _queue_url(aws: Aws, pipeline: Pipeline, doing: str) -> str | None:
             raise
 
 
-def _log_group_created_at(aws: Aws, pipeline: Pipeline, doing: str) -> datetime | None:
+def _log_group(aws: Aws, pipeline: Pipeline, doing: str) -> tuple[datetime | None, int | None]:
+    """When the log group was created, and how many days its lines are kept."""
     with translate_errors(doing):
         pages = aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=pipeline.log_group)
         for page in pages:
             for group in page["logGroups"]:
                 if group["logGroupName"] == pipeline.log_group:
-                    return datetime.fromtimestamp(group["creationTime"] / 1000, tz=timezone.utc)
-    return None
+                    created_at = datetime.fromtimestamp(group["creationTime"] / 1000, tz=timezone.utc)
+                    return created_at, group.get("retentionInDays")
+    return None, None

@@ -169,6 +169,8 @@ def _logs_line(logs: LogsReport) -> str:
     if logs.recovered:
         errors += f", {logs.recovered:,} recovered"
     since = f" since {scan.since:%Y-%m-%d %H:%M:%S} UTC" if scan.since else ""
+    if logs.kept_days:
+        since += f" (older lines are gone: the group keeps {plural(logs.kept_days, 'day')})"
     incomplete = f"; INCOMPLETE: {safe(scan.incomplete)}" if scan.incomplete else ""
     streams = plural(scan.streams_read, "stream")
     return f"{errors} in {plural(scan.events_read, 'event')} of {streams} of {scan.group}{since}{incomplete}"
@@ -188,7 +190,13 @@ def _executions_line(report: Report) -> str:
         measure = measures[name]
         if measure.value is not None:
             parts.append(f"{plural(measure.value, noun)} ({_origin(measure.source)})")
+    dropped = measures["dropped"]
+    if dropped.value:
+        recovered = ", recovered" if report.is_proved else ""
+        parts.append(f"{plural(dropped.value, 'dropped event')}{recovered} ({_origin(dropped.source)})")
     executions = report.logs.scan.executions
+    if executions.unknown and measures["errors"].source != "cloudwatch":
+        parts.append(f"{plural(executions.unknown, 'execution')} without a word of how it ended (log)")
     if executions.timed:
         average = executions.duration_sum_ms / executions.timed
         parts.append(f"duration {average:,.0f} ms on average, {executions.duration_max_ms:,.0f} ms at most")

@@ -122,6 +122,9 @@ def _read(client: SQSClient, queue_url: str, depth: int, clock: Callable[[], flo
                 continue
             if len(bodies) >= depth or clock() >= deadline:
                 break
+            if answer.get("Messages"):
+                # Ours again, just given back: held, so that the next request waits for the others' ones.
+                continue
             # Two readers that each hold what the other one waits for would both wait to the end.
             _give_back(client, queue_url, list(receipts.values()))
             receipts.clear()

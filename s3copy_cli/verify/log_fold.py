@@ -11,6 +11,7 @@ from s3copy_cli.verify.log_lines import (
     Error,
     ErrorKind,
     LinesDropped,
+    LogLine,
     Report,
     Start,
     Text,
@@ -26,6 +27,8 @@ _MAX_REQUEST_IDS = 10
 _OTHER = "other errors"
 # Our function ends with this after it has logged each failed key; those errors are counted already.
 _CLOSING_EXCEPTIONS = frozenset({"CopyFailed", "lambda_handler.errors.CopyFailed"})
+# How Lambda's own words begin; anything else within a traceback belongs to it, whatever its message quotes.
+_OF_LAMBDA = ("RequestId:", "Error:", "Runtime.")
 _ENDED_BY_LAMBDA = frozenset({ErrorKind.TIMEOUT, ErrorKind.OUT_OF_MEMORY, ErrorKind.CRASH, ErrorKind.INIT})
 
 
@@ -74,10 +77,22 @@ class Cause:
 
 @dataclass
 class Executions:
-    """What Lambda's own report lines say."""
+    """What Lambda's own report lines say.
+
+    Attributes:
+        count: executions.
+        failed: those that are known to have failed.
+        unknown: those of which neither the function nor Lambda says how they ended.
+        duration_sum_ms: of those whose duration is told.
+        duration_max_ms: the longest one's.
+        max_memory_mb: the highest peak, None if none is told.
+        timed: how many durations are told.
+        newest_ms: the newest line about an execution, milliseconds since 1970.
+    """
 
     count: int = 0
     failed: int = 0
+    unknown: int = 0
     duration_sum_ms: float = 0.0
     duration_max_ms: float = 0.0
     max_memory_mb: int | None = None
@@ -92,6 +107,7 @@ class _Execution:
     request_id: str = ""
     handled: int = 0
     is_done: bool = False
+    is_told: bool = False
     failure: Error | None = None
     failure_ms: int = 0
     is_in_traceback: bool = False
@@ -127,8 +143,8 @@ class LogFold:
         execution = self._running.get(stream)
         if execution is None:
             execution = self._running[stream] = _Execution()
-        if execution.is_in_traceback and isinstance(line, Text):
-            _read_traceback(execution, line.text, message)
+        if execution.is_in_traceback and (isinstance(line, Text) or _is_of_traceback(line, message)):
+            _read_traceback(execution, line.text if isinstance(line, Text) else message.strip(), message)
             return
         execution.is_in_traceback = False
         if isinstance(line, Start):
@@ -139,6 +155,7 @@ class LogFold:
             self._error(stream, execution, line, time_ms)
         elif isinstance(line, Done):
             execution.is_done = True
+            execution.is_told = execution.is_told or line.is_last
             execution.request_id = execution.request_id or line.request_id
             self._advance(time_ms)
         elif isinstance(line, TracebackStart):
@@ -180,6 +197,9 @@ class LogFold:
         if execution.failure is None:
             execution.failure = _failure_of(line, has_handled=execution.handled > 0)
             execution.failure_ms = time_ms
+        is_told = execution.is_told or line.status == "success"
+        if not is_told and execution.failure is None and not execution.handled:
+            executions.unknown += 1
         self._conclude(stream)
 
     def _error(self, stream: str, execution: _Execution, line: Error, time_ms: int) -> None:
@@ -275,6 +295,15 @@ def _failure_of(line: Report, *, has_handled: bool) -> Error | None:
         code = line.error_type.rsplit(".", 1)[-1] or "Exception"
         return Error(ErrorKind.UNHANDLED, code, request_id=line.request_id)
     return None
+
+
+def _is_of_traceback(line: LogLine, message: str) -> bool:
+    """Whether what looks like a line of Lambda's only quotes one, e.g. in a key."""
+    if not isinstance(line, Error) or line.kind not in _ENDED_BY_LAMBDA:
+        return False
+    text = message.strip()
+    is_source = message[:1].isspace()
+    return is_source or (exception_of(text) is not None and not text.startswith(_OF_LAMBDA))
 
 
 def _read_traceback(execution: _Execution, text: str, message: str) -> None:

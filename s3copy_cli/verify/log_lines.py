@@ -38,6 +38,8 @@ _EMBEDDED_CRASHES = frozenset(
 )
 _TRACEBACK = "Traceback (most recent call last):"
 
+# The message of the function's summary of an execution (lambda_handler.log).
+_LAST_MESSAGE = "invocation finished"
 # Outcomes of an object line that mean "this was not done".
 _FAILED_OUTCOMES = frozenset({"failed", "refused"})
 # Errors about something that is not an object of our source, although a key is named.
@@ -89,9 +91,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The function says that it settled one key, or finished its work, without an error."""
+    """The function says that it settled one key, or finished its work, without an error.
+
+    Attributes:
+        is_last: whether it is the function's last word on the execution.
+    """
 
     request_id: str
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +201,7 @@ def _classify_own(document: Mapping[str, Any], request_id: str) -> LogLine:
             request_id=request_id,
             permanent=error.get("permanent") is True,
         )
-    return Done(request_id)
+    return Done(request_id, is_last=document.get("message") == _LAST_MESSAGE)
 
 
 def _classify_platform(kind: str, record: Mapping[str, Any]) -> LogLine:
@@ -236,20 +243,21 @@ def _classify_text(text: str) -> LogLine:
         return Error(ErrorKind.UNHANDLED, last[0], last[1]) if last else TracebackStart()
     mentioned = _ANY_ID.search(text)
     request_id = mentioned[1] if mentioned else ""
+    # What names its own kind comes first: it may quote a key, and a key may hold any words of Lambda's.
+    found = _UNHANDLED.match(text)
+    if found:
+        return _runtime_error(found[1], _one_line(found[2] or ""), "")
+    found = _LOGGED.match(text)
+    if found:
+        return _text_error(found[1].split("\t")[-1], request_id)
     if _TIMEOUT.search(text):
         return Error(ErrorKind.TIMEOUT, "Timeout", _one_line(_without_id(text)), request_id=request_id)
     if _KILLED.search(text):
         return Error(ErrorKind.OUT_OF_MEMORY, "OutOfMemory", _one_line(_without_id(text)), request_id=request_id)
-    found = _UNHANDLED.match(text)
-    if found:
-        return _runtime_error(found[1], _one_line(found[2] or ""), "")
     if _EXIT.search(text):
         return Error(ErrorKind.CRASH, "Runtime.ExitError", _one_line(_without_id(text)), request_id=request_id)
     if text in _EMBEDDED_CRASHES:
         return Error(ErrorKind.CRASH, "Runtime.ExitError", text)
-    found = _LOGGED.match(text)
-    if found:
-        return _text_error(found[1].split("\t")[-1], request_id)
     found = _PLAIN_ERROR.match(text)
     if found:
         return _text_error(found[1], request_id)
@@ -275,11 +283,12 @@ def _report(request_id: str, text: str) -> Report:
 
 def _runtime_error(error_type: str, message: str, request_id: str) -> Error:
     name = error_type[:_MAX_NAME]
-    if name.startswith("Runtime.ExitError"):
-        return Error(ErrorKind.CRASH, name, message, request_id=request_id)
-    if name == "Runtime.OutOfMemory":
+    is_exit = name.startswith("Runtime.ExitError")
+    if name == "Runtime.OutOfMemory" or (is_exit and _KILLED.search(message)):
         return Error(ErrorKind.OUT_OF_MEMORY, "OutOfMemory", message, request_id=request_id)
-    if name == "Sandbox.Timedout" or _TIMEOUT.search(message):
+    if is_exit:
+        return Error(ErrorKind.CRASH, name, message, request_id=request_id)
+    if name == "Sandbox.Timedout":
         return Error(ErrorKind.TIMEOUT, "Timeout", message, request_id=request_id)
     if name.startswith(("Runtime.ImportModule", "Runtime.HandlerNotFound", "Runtime.UserCodeSyntax", "Extension.")):
         return Error(ErrorKind.INIT, name, message, request_id=request_id)

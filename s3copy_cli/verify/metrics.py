@@ -20,6 +20,8 @@ _MINUTE = 60
 _FIVE_MINUTES = 300
 _HOUR = 3600
 _MAX_DATAPOINTS = 1440
+# SQS keeps a message no longer; `setup` asks for all of it.
+PARKED_FOR = timedelta(days=14)
 # JSON name -> CloudWatch's name in AWS/Lambda.
 METRICS = {
     "invocations": "Invocations",
@@ -50,10 +52,12 @@ class Metrics:
     Attributes:
         measures: by name: invocations, errors, throttles, dropped, destination_delivery_failures.
         unreadable: why CloudWatch could not be asked; empty if it could.
+        dropped_lately: the events dropped in the last 14 days; one that was parked earlier is no longer in the queue.
     """
 
     measures: Mapping[str, Measure]
     unreadable: str = ""
+    dropped_lately: int = 0
 
     def value(self, name: str) -> int:
         """The number, 0 if nobody knows it."""
@@ -81,14 +85,15 @@ def read_metrics(
     """
     unreadable = ""
     sums: Mapping[str, int] | None = None
+    dropped_lately = 0
     with translate_errors("reading the function's metrics"):
         try:
-            sums = _sums(client, function_name, since, now)
+            sums, dropped_lately = _sums(client, function_name, since, now)
         except ClientError as error:
             if not is_denied(error):
                 raise
             unreadable = f"the metrics may not be read ({error_code(error)}): cloudwatch:GetMetricData is needed"
-    return Metrics(merge(sums, executions), unreadable)
+    return Metrics(merge(sums, executions), unreadable, dropped_lately)
 
 
 def merge(sums: Mapping[str, int] | None, executions: Executions) -> Mapping[str, Measure]:
@@ -101,6 +106,9 @@ def merge(sums: Mapping[str, int] | None, executions: Executions) -> Mapping[str
     for name, count in (("invocations", executions.count), ("errors", executions.failed)):
         if not known or count > known.get(name, 0):
             measures[name] = Measure(count, "log")
+    if measures["errors"] == Measure(0, "log") and executions.unknown:
+        # No word of a failure is not a word of success.
+        measures["errors"] = Measure(None, None)
     return measures
 
 
@@ -113,7 +121,10 @@ def choose_period(since: datetime, until: datetime) -> int:
     return _HOUR * math.ceil(seconds / (_HOUR * (_MAX_DATAPOINTS - 1)))
 
 
-def _sums(client: CloudWatchClient, function_name: str, since: datetime, now: datetime) -> Mapping[str, int]:
+def _sums(
+    client: CloudWatchClient, function_name: str, since: datetime, now: datetime
+) -> tuple[Mapping[str, int], int]:
+    """The sums by name, and how many events were dropped while a parked one would still be in the queue."""
     # Datapoints are stamped with the beginning of their period, so both ends are widened to whole periods.
     until = now + timedelta(minutes=2)
     period = choose_period(since, until)
@@ -135,9 +146,13 @@ def _sums(client: CloudWatchClient, function_name: str, since: datetime, now: da
         for name, metric in METRICS.items()
     ]
     sums: dict[str, float] = {}
+    dropped_lately = 0.0
     pages = client.get_paginator("get_metric_data").paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
     for page in pages:
         for result in page["MetricDataResults"]:
             if result["Values"]:
                 sums[result["Id"]] = sums.get(result["Id"], 0.0) + sum(result["Values"])
-    return {name: round(value) for name, value in sums.items()}
+            if result["Id"] == "dropped":
+                values = zip(result.get("Timestamps", []), result["Values"], strict=False)
+                dropped_lately += sum(value for moment, value in values if moment > now - PARKED_FOR)
+    return {name: round(value) for name, value in sums.items()}, round(dropped_lately)

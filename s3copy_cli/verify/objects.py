@@ -89,8 +89,19 @@ class ObjectEngine:
         except AwsError as error:
             if not error.operation:
                 raise
-            return ObjectResult(key, Outcome.ERROR, message=f"{error.doing}: {error.happened}")
+            why = self._why_bad_request(key) if error.code == "400" else ""
+            return ObjectResult(key, Outcome.ERROR, message=f"{error.doing}: {error.happened}{why}")
         return result
+
+    def _why_bad_request(self, key: str) -> str:
+        """What a 400 to HEAD means: it has no body that could tell of expired credentials, a listing has one.
+
+        Raises:
+            CredentialsError: the credentials have expired or are refused.
+            AwsError: S3 does not show the bucket either; then it is no verdict about this object.
+        """
+        next(iter(self._store.iter_objects(self._source, prefix=key)), None)
+        return " (the credentials have not expired; perhaps it is encrypted with its owner's own key, SSE-C)"
 
     def _from_listing(self, pair: Pair) -> ObjectResult | None:
         """The result, if two lines of listings are enough for it."""

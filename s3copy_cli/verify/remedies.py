@@ -15,7 +15,8 @@ _BY_KIND = {
 }
 _BY_CODE = {
     "AccessDenied": "The function's role may not do this. Run '{setup}' to restore its policy, then upload the object "
-    "again. Objects encrypted with a KMS key also need permission on that key.",
+    "again. IAM takes some seconds to apply a policy, and Lambda retries after a minute by itself: right after a "
+    "setup, run verify with --wait 120 first. Objects encrypted with a KMS key also need permission on that key.",
     "NoSuchBucket": "A bucket of the pipeline is gone. Run '{setup}' to build it again.",
     "InvalidObjectState": "The object is archived. Restore it first, then upload it again.",
     "ObjectNotInActiveTierError": "The object is archived. Restore it first, then upload it again.",
@@ -24,7 +25,14 @@ _BY_CODE = {
     "UnknownEvent": "Something other than S3 invoked the function. Look for a trigger that is not s3copy's.",
     "WrongBucket": "Another bucket invokes this function. Remove that trigger.",
     "InvalidRequest": "S3 cannot copy this object in one request, e.g. because it is larger than 5 GiB.",
-    "TooLarge": "The object is larger than one copy request allows (5 GiB).",
+    "ObjectTooLarge": "The object is larger than one copy request allows (5 GiB); the function does not copy it. Copy "
+    "it by other means (aws s3 cp), or put it into the source in smaller files.",
+    "CopyDiffers": "The copy was not equal to the source, probably because the source changed meanwhile. Lambda "
+    "retries by itself; if the object still differs, upload it again.",
+    "SourceChanging": "The object is overwritten faster than it can be copied. Lambda retries by itself; run verify "
+    "again when nobody writes to it.",
+    "OutOfTime": "One event named more than the function could do before its time-out. Lambda retries by itself; if "
+    "the object is still missing, upload it again.",
     "KMS.DisabledException": "The object's KMS key is disabled. Enable it, then upload the object again.",
 }
 

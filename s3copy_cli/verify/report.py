@@ -59,10 +59,17 @@ class CauseReport:
 
 @dataclass(frozen=True)
 class LogsReport:
-    """What the logs say."""
+    """What the logs say.
+
+    Attributes:
+        scan: what was read.
+        causes: the errors by cause, the most frequent first.
+        kept_days: after so many days lines are gone, and that shortened the range; None if it did not.
+    """
 
     scan: LogScan
     causes: tuple[CauseReport, ...]
+    kept_days: int | None = None
 
     @property
     def recovered(self) -> int:

@@ -146,6 +146,7 @@ def verify_pipeline(
             )
             for cause in scan.causes
         ),
+        kept_days=_kept_days(deployed, options, scan),
     )
     parked = DeadLetterReport(
         dead_letter, tuple(ParkedReport(event, recovery.of_event(event)) for event in dead_letter.events)
@@ -177,11 +178,10 @@ def _scan_settled(
     """Read the logs; where a copy is only seconds old, again until its lines are there or must have been."""
     clock = services.clock
     group = deployed.pipeline.log_group
-    # A log group that is missing is said to be so, whatever --since says.
-    since = None if deployed.created_at is None else _begin(deployed, options)
     lag = min(_INGESTION_LAG, timedelta(seconds=options.wait))
     while True:
         now = clock.now()
+        since = _begin_of_logs(deployed, options, now)
         scan = scan_logs(services.logs, group, since, now)
         if scan.incomplete or newest_copy is None or not timedelta(0) <= now - newest_copy < lag:
             return scan
@@ -200,6 +200,20 @@ def _has_lines_after(scan: LogScan, moment: datetime) -> bool:
 
 def _begin(deployed: DeployedPipeline, options: VerifyOptions) -> datetime | None:
     return options.since or deployed.created_at
+
+
+def _begin_of_logs(deployed: DeployedPipeline, options: VerifyOptions, now: datetime) -> datetime | None:
+    # A log group that is missing is said to be so, whatever --since says.
+    begin = None if deployed.created_at is None else _begin(deployed, options)
+    if begin is None or not deployed.log_retention_days:
+        return begin
+    return max(begin, now - timedelta(days=deployed.log_retention_days))
+
+
+def _kept_days(deployed: DeployedPipeline, options: VerifyOptions, scan: LogScan) -> int | None:
+    begin = _begin(deployed, options)
+    is_shortened = scan.since is not None and begin is not None and begin < scan.since
+    return deployed.log_retention_days if is_shortened else None
 
 
 def _peek(deployed: DeployedPipeline, services: Services) -> DeadLetter:

@@ -32,12 +32,14 @@ def find_reasons(
         dead_letter: what is parked.
         strict: whether objects that only the destination has are a reason too.
     """
-    return (
+    reasons = (
         *_object_reasons(objects, strict=strict),
         *_log_reasons(logs),
         *_parked_reasons(dead_letter),
-        *_metric_reasons(metrics, dead_letter),
+        *_metric_reasons(metrics),
     )
+    # A dropped event names no object. Where nothing else is wrong, its object is proved or gone: it has recovered.
+    return (*reasons, *_dropped_reasons(metrics, dead_letter)) if reasons else ()
 
 
 def _object_reasons(objects: ObjectsReport, *, strict: bool) -> Iterator[str]:
@@ -62,11 +64,14 @@ def _parked_reasons(dead_letter: DeadLetterReport) -> Iterator[str]:
         yield dead_letter.queue.unreadable
 
 
-def _metric_reasons(metrics: Metrics, dead_letter: DeadLetterReport) -> Iterator[str]:
+def _dropped_reasons(metrics: Metrics, dead_letter: DeadLetterReport) -> Iterator[str]:
     # CloudWatch also counts an event as dropped when it was parked on the way out.
-    lost = metrics.value("dropped") - dead_letter.queue.depth
+    lost = metrics.dropped_lately - dead_letter.queue.depth
     if lost > 0:
         yield f"{plural(lost, 'event')} dropped by Lambda that are not in the dead-letter queue"
+
+
+def _metric_reasons(metrics: Metrics) -> Iterator[str]:
     failures = metrics.value("destination_delivery_failures")
     if failures:
         yield f"{plural(failures, 'event')} that Lambda could not park"

@@ -37,7 +37,7 @@ def test_all_is_proved(world: Any, s3copy: Run) -> None:
     world.put_both("empty.txt", b"")
     world.log_execution(world.line("copied", "sample.csv"))
     outcome = s3copy("verify", expect=0)
-    assert "proved: 2 objects, 8 B, destination equals source" in outcome.stdout
+    assert "proved: 2 objects, 8 bytes, destination equals source" in outcome.stdout
     assert "0 errors in 4 events of 1 stream of /aws/lambda/s3copy" in " ".join(outcome.stdout.split())
     assert "2026/03/01/[$LATEST]abc" in outcome.stdout
     data = s3copy("verify", "--json", expect=0).data
@@ -108,7 +108,8 @@ def test_each_kind_of_difference_is_listed_with_what_differs(world: Any, s3copy:
     assert "Content-Type: expected text/csv, found text/plain" in text
     assert "x-amz-meta-added: expected nothing, found 1" in text
     assert "Cache-Control: expected nothing, found no-store" in text
-    assert "Next: upload those files again" in text
+    assert "Next: s3copy setup (puts trigger, role and function right if they are not)" in text
+    assert "then upload those files again (s3copy upload FILE), and: s3copy verify" in text
 
 
 def test_an_extra_object_fails_only_when_asked(world: Any, s3copy: Run) -> None:
@@ -248,8 +249,16 @@ def test_a_missing_dead_letter_queue_is_not_fine(world: Any, s3copy: Run) -> Non
 )
 def test_events_that_left_no_trace(world: Any, s3copy: Run, metric: str, parked: int, reasons: list[str]) -> None:
     world.put_both("a")
+    world.put("missing")
+    put_metric(world, metric)
     for _ in range(parked):
         world.park("a")
+    data = s3copy("verify", *NOW, "--json", expect=3).data
+    assert data["reasons"] == ["1 object missing at the destination", *reasons]
+    assert data["metrics"]["invocations"]["value"] == 0
+
+
+def put_metric(world: Any, metric: str) -> None:
     world.aws.cloudwatch.put_metric_data(
         Namespace="AWS/Lambda",
         MetricData=[
@@ -261,9 +270,33 @@ def test_events_that_left_no_trace(world: Any, s3copy: Run, metric: str, parked:
             },
         ],
     )
-    data = s3copy("verify", "--json", expect=3 if reasons else 0).data
-    assert data["reasons"] == reasons
-    assert data["metrics"]["invocations"]["value"] == 0
+
+
+@pytest.mark.parametrize(
+    ("metric", "reasons"),
+    [("AsyncEventsDropped", []), ("DestinationDeliveryFailures", ["2 events that Lambda could not park"])],
+)
+def test_dropped_events_fail_nothing_once_everything_is_proved(
+    world: Any, s3copy: Run, metric: str, reasons: list[str]
+) -> None:
+    """A parked event that recovered expires in the end, or is purged; the metric stays."""
+    world.put_both("a")
+    put_metric(world, metric)
+    assert s3copy("verify", "--json", expect=3 if reasons else 0).data["reasons"] == reasons
+
+
+def test_how_long_the_log_lines_are_kept_is_looked_up(world: Any) -> None:
+    from s3copy_cli.deployed import find_deployed
+
+    group = world.pipeline.log_group
+    # A longer name with the same beginning comes in the same answer.
+    world.aws.logs.create_log_group(logGroupName=f"{group}-other")
+    assert find_deployed(world.aws, world.pipeline, "s3copy setup").log_retention_days is None
+    world.aws.logs.put_retention_policy(logGroupName=group, retentionInDays=30)
+    assert find_deployed(world.aws, world.pipeline, "s3copy setup").log_retention_days == 30
+    world.aws.logs.delete_log_group(logGroupName=group)
+    gone = find_deployed(world.aws, world.pipeline, "s3copy setup")
+    assert (gone.created_at, gone.log_retention_days) == (None, None)
 
 
 def test_hostile_keys_and_lines_do_nothing_to_a_terminal(world: Any, s3copy: Run) -> None:

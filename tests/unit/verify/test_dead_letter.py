@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote_plus
@@ -122,10 +122,41 @@ def test_messages_are_read_once_and_given_back(stubbed: tuple[Any, Stubber]) -> 
     add_messages(stubber, 1)
     add_give_back(stubber, *[f"h{number}" for number in range(10)])
     add_give_back(stubber, "h10")
-    found = peek(client, "p-dead-letter", URL, BUCKET)
+    found = peek(client, "p-dead-letter", URL, BUCKET, clock=ticks(0, 30))
     assert {event.key for event in found.events} == {f"k{number}" for number in range(11)}
     # Somebody else is reading two: they count, and nobody knows what they are about.
     assert (found.depth, found.unread, found.unreadable) == (13, 2, "")
+
+
+def ticks(*seconds: float) -> Callable[[], float]:
+    """A clock that shows these, one after the other; asked more often, the test fails."""
+    return iter(seconds).__next__
+
+
+def test_messages_that_somebody_else_is_reading_are_waited_for(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    add_depth(stubber, 1, 1)
+    add_messages(stubber, 1, 1)
+    add_messages(stubber, 1)
+    # Given back, for the other reader may be waiting for this one; what comes again is then held.
+    add_give_back(stubber, "h1")
+    add_depth(stubber, 1, 1)
+    add_messages(stubber, 1, 1)
+    add_messages(stubber, 1, 2)
+    add_messages(stubber, 0)
+    add_give_back(stubber, "h1", "h2")
+    found = peek(client, "q", URL, BUCKET, clock=ticks(0, 1, 1))
+    assert sorted(event.key or "" for event in found.events) == ["k1", "k2"]
+    assert (found.depth, found.unread) == (2, 0)
+
+
+def test_messages_that_somebody_else_has_taken_out_are_not_waited_for(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    add_depth(stubber, 0, 1)
+    add_messages(stubber, 1)
+    add_depth(stubber, 0)
+    add_messages(stubber, 0)
+    peek(client, "q", URL, BUCKET, clock=ticks(0, 1))
 
 
 def test_a_message_that_the_count_does_not_know_yet(stubbed: tuple[Any, Stubber]) -> None:

@@ -157,6 +157,18 @@ def test_no_json_raises(document: dict[str, Any]) -> None:
         ("[CRITICAL]\t2026-03-01T00:00:00Z\tid\tworse", ErrorKind.HANDLED, "LoggedError"),
         ('{"errorType":"Sandbox.Timedout","errorMessage":"x"}', ErrorKind.TIMEOUT, "Timeout"),
         ('{"errorType":"Runtime.OutOfMemory"}', ErrorKind.OUT_OF_MEMORY, "OutOfMemory"),
+        ("[ERROR] something odd happened", ErrorKind.HANDLED, "LoggedError"),
+        ("ERROR: something odd happened", ErrorKind.HANDLED, "LoggedError"),
+        ("CRITICAL\tworse", ErrorKind.HANDLED, "LoggedError"),
+        ("FATAL worse", ErrorKind.HANDLED, "LoggedError"),
+        ("RequestId: x Error: Runtime exited with error: signal: killed", ErrorKind.OUT_OF_MEMORY, "OutOfMemory"),
+        ("[ERROR] Runtime.ExitError: Runtime exited: signal: killed", ErrorKind.OUT_OF_MEMORY, "OutOfMemory"),
+        ("[ERROR] Runtime.ExitError: exit status 1", ErrorKind.CRASH, "Runtime.ExitError"),
+        # A key may hold Lambda's own words.
+        ("[ERROR] CopyFailed: 1 of 1 records failed: 'x signal: killed.csv'", ErrorKind.UNHANDLED, "CopyFailed"),
+        ("[ERROR] KeyError: x Task timed out after 3.00 seconds", ErrorKind.UNHANDLED, "KeyError"),
+        ("[ERROR] KeyError: 'Runtime.ExitError'", ErrorKind.UNHANDLED, "KeyError"),
+        ("[ERROR]\t2026-03-01T00:00:00Z\tid\tx signal: killed.csv", ErrorKind.HANDLED, "LoggedError"),
         ("INIT_REPORT Init Duration: 9 ms\tPhase: init\tStatus: timeout", ErrorKind.INIT, "timeout"),
     ],
 )
@@ -164,6 +176,84 @@ def test_single_lines(text: str, kind: ErrorKind, code: str) -> None:
     line = classify(text)
     assert isinstance(line, Error)
     assert (line.kind, line.code) == (kind, code)
+
+
+@pytest.mark.parametrize("text", ["ERRORS found: 0", "no ERROR: fine", "an error: of nobody", "INFO ERROR: none"])
+def test_words_that_are_no_error_line(text: str) -> None:
+    assert not isinstance(classify(text), Error)
+
+
+KEYS_LIKE_LAMBDAS_WORDS = ["signal: killed", "Runtime.OutOfMemory", "Runtime.ExitError", "Runtime exited with error"]
+
+
+@pytest.mark.parametrize("key", KEYS_LIKE_LAMBDAS_WORDS)
+def test_a_key_in_a_traceback_over_several_events_changes_no_diagnosis(key: str) -> None:
+    fold = fold_lines(
+        [
+            ("s", f"START RequestId: {rid(1)}"),
+            ("s", "Traceback (most recent call last):"),
+            ("s", f'  raise ValueError("{key}")'),
+            ("s", f"pkg.mod.OuterError: bad key '{key}.csv'"),
+            ("s", f"REPORT RequestId: {rid(1)}\tDuration: 1 ms"),
+        ]
+    )
+    assert counts(fold.causes) == {"unhandled OuterError": 1}
+    assert fold.causes["unhandled OuterError"].message == f"bad key '{key}.csv'"
+
+
+def test_a_process_that_is_killed_in_a_traceback_is_out_of_memory() -> None:
+    killed = f"RequestId: {rid(1)} Error: Runtime exited with error: signal: killed"
+    fold = fold_lines([("s", "Traceback (most recent call last):"), ("s", "  File x"), ("s", killed)])
+    assert counts(fold.causes) == {"out of memory": 1}
+
+
+def handled(key: str) -> str:
+    return json.dumps(
+        {"s3copy_log_version": "1", "outcome": "failed", "key": key, "error": {"code": "SlowDown", "operation": "X"}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ("[ERROR] CopyFailed: 1 of 1 records failed: 'k'", {"SlowDown on X": 1}),
+        ("[ERROR] CopyFailed: 1 of 1 records failed: 'x signal: killed.csv'", {"SlowDown on X": 1}),
+        ("[ERROR] lambda_handler.errors.CopyFailed: 1 of 1 records failed: 'k'", {"SlowDown on X": 1}),
+        ("[ERROR] KeyError: 'k'", {"SlowDown on X": 1, "unhandled KeyError": 1}),
+    ],
+)
+def test_only_our_own_exception_repeats_the_failures_told_before(last: str, expected: dict[str, int]) -> None:
+    report = f"REPORT RequestId: {rid(1)}\tDuration: 1 ms"
+    fold = fold_lines([("s", f"START RequestId: {rid(1)}"), ("s", handled("k")), ("s", last), ("s", report)])
+    assert counts(fold.causes) == expected
+    assert fold.executions.failed == 1
+
+
+def test_our_own_exception_alone_is_a_failure() -> None:
+    fold = fold_lines([("s", "[ERROR] CopyFailed: 1 of 1 records failed: 'k'")])
+    assert counts(fold.causes) == {"unhandled CopyFailed": 1}
+
+
+FINISHED = json.dumps({"s3copy_log_version": "1", "message": "invocation finished", "request_id": rid(1)})
+PLATFORM = json.dumps({"type": "platform.report", "record": {"requestId": rid(1), "status": "success"}})
+TEXT_REPORT = f"REPORT RequestId: {rid(1)}\tDuration: 1 ms"
+
+
+@pytest.mark.parametrize(
+    ("lines", "failed", "unknown"),
+    [
+        ([FINISHED, TEXT_REPORT], 0, 0),
+        ([TEXT_REPORT], 0, 1),
+        ([json.dumps({"s3copy_log_version": "1", "outcome": "copied", "key": "k"}), TEXT_REPORT], 0, 1),
+        ([PLATFORM], 0, 0),
+        ([f"{TEXT_REPORT}\tStatus: error\tError Type: Runtime.ExitError"], 1, 0),
+        ([handled("k"), TEXT_REPORT], 1, 0),
+        (["Worker process died", TEXT_REPORT], 1, 0),
+    ],
+)
+def test_an_execution_of_which_nobody_says_how_it_ended(lines: list[str], failed: int, unknown: int) -> None:
+    fold = fold_lines([("s", f"START RequestId: {rid(1)}"), *(("s", line) for line in lines)])
+    assert (fold.executions.count, fold.executions.failed, fold.executions.unknown) == (1, failed, unknown)
 
 
 @pytest.mark.parametrize("code", ["WrongBucket", "UnknownEvent"])

@@ -68,6 +68,22 @@ def test_the_better_number_wins_and_is_named(
     assert (throttles.source is None) == (throttles.value is None)
 
 
+@pytest.mark.parametrize(
+    ("sums", "failed", "expected"),
+    [
+        ({}, 0, Measure(None, None)),
+        (None, 0, Measure(None, None)),
+        ({}, 2, Measure(2, "log")),
+        ({"invocations": 3}, 0, Measure(0, "cloudwatch")),
+        ({"invocations": 3, "errors": 1}, 2, Measure(2, "log")),
+    ],
+)
+def test_an_execution_of_unknown_end_is_not_called_a_success(
+    sums: dict[str, int] | None, failed: int, expected: Measure
+) -> None:
+    assert merge(sums, Executions(count=3, failed=failed, unknown=1))["errors"] == expected
+
+
 @pytest.fixture
 def stubbed() -> Iterator[tuple[Any, Stubber]]:
     client = boto3.client("cloudwatch", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="y")
@@ -96,6 +112,20 @@ def test_values_are_summed_over_all_pages(stubbed: tuple[Any, Stubber]) -> None:
     assert names == {"Invocations", "Errors", "Throttles", "AsyncEventsDropped", "DestinationDeliveryFailures"}
     for query in request["MetricDataQueries"]:
         assert query["MetricStat"]["Metric"]["Dimensions"] == [{"Name": "FunctionName", "Value": "the-function"}]
+
+
+def test_events_dropped_longer_ago_than_a_queue_keeps_them(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    now = SINCE + timedelta(days=40)
+    moments = [now - timedelta(days=20), now - timedelta(days=14, hours=1), now - timedelta(days=13), now]
+    results: list[dict[str, Any]] = [
+        {"Id": "dropped", "Values": [1.0, 2.0, 4.0, 8.0], "Timestamps": moments},
+        {"Id": "invocations", "Values": [16.0], "Timestamps": moments[-1:]},
+    ]
+    stubber.add_response("get_metric_data", {"MetricDataResults": results})
+    metrics = read_metrics(client, "f", SINCE, now, Executions())
+    assert metrics.measures["dropped"] == Measure(15, "cloudwatch")
+    assert metrics.dropped_lately == 12
 
 
 def test_metrics_that_may_not_be_read(stubbed: tuple[Any, Stubber]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from s3copy_cli.errors import AwsError, CredentialsError
-from s3copy_cli.s3 import Bucket, ObjectHead
+from s3copy_cli.s3 import Bucket, ListedObject, ObjectHead
 from s3copy_cli.verify.compare import Level, Outcome
 from s3copy_cli.verify.objects import ObjectEngine
 from s3copy_cli.verify.results import ObjectResult
@@ -88,6 +88,38 @@ def test_credentials_that_expire_end_the_run(
     store.failures["a"] = CredentialsError("looking", "expired")
     with pytest.raises(CredentialsError):
         look()
+
+
+BAD_REQUEST = AwsError("looking", "HeadObject answered 400: Bad Request", operation="HeadObject", code="400")
+
+
+def test_a_bad_request_is_no_verdict_about_an_object_if_the_credentials_have_expired(
+    store: Any, source: Bucket, destination: Bucket
+) -> None:
+    """HEAD has no body that could say ExpiredToken; a listing has."""
+    store.failures["a"] = BAD_REQUEST
+    asked: list[tuple[str, str]] = []
+
+    def listing(bucket: Bucket, prefix: str = "") -> Iterator[ListedObject]:
+        asked.append((bucket.name, prefix))
+        raise CredentialsError("listing", "ListObjectsV2 answered ExpiredToken", code="ExpiredToken")
+
+    store.iter_objects = listing
+    with ObjectEngine(store, source, destination, "metadata") as engine, pytest.raises(CredentialsError):
+        engine.look("a")
+    assert asked == [(source.name, "a")]
+
+
+def test_a_bad_request_is_about_the_object_if_the_credentials_are_good(
+    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
+) -> None:
+    store.put(head("a"), head("b"))
+    store.failures["a"] = BAD_REQUEST
+    results = look()
+    assert results["a"].outcome is Outcome.ERROR
+    assert results["a"].message.startswith("looking: HeadObject answered 400: Bad Request (the credentials have not")
+    assert "SSE-C" in results["a"].message
+    assert results["b"].outcome is Outcome.PROVED
 
 
 def test_deleted_between_listing_and_head(store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]) -> None:

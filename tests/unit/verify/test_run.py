@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from rich.console import Console
 
 from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import DeployedPipeline
 from s3copy_cli.errors import AwsError
+from s3copy_cli.output.verify_text import write_text
 from s3copy_cli.s3 import Bucket, ObjectHead
 from s3copy_cli.verify.compare import Outcome
 from s3copy_cli.verify.report import Report
@@ -30,6 +33,7 @@ class FakeAccount:
     scans: list[list[str]] = field(default_factory=lambda: [[]])
     asked: list[dict[str, Any]] = field(default_factory=list)
     denied_metrics: bool = False
+    dropped: list[tuple[datetime, float]] = field(default_factory=list)
     before_scan: Callable[[], object] = lambda: None
     time_ms: int = 0
 
@@ -45,7 +49,14 @@ class FakeAccount:
     def paginate(self, **_: Any) -> list[dict[str, Any]]:
         if self.denied_metrics:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetMetricData")
-        return [{"MetricDataResults": []}]
+        values = [value for _, value in self.dropped]
+        return [
+            {
+                "MetricDataResults": [
+                    {"Id": "dropped", "Values": values, "Timestamps": [when for when, _ in self.dropped]}
+                ]
+            }
+        ]
 
     def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
         return {"Attributes": {}}
@@ -70,10 +81,10 @@ def account(fake_time: Any) -> FakeAccount:
 @pytest.fixture
 def verify(store: Any, fake_time: Any, account: Any, source: Bucket, destination: Bucket) -> Callable[..., Report]:
     pipeline = Pipeline("p", "123456789012", "eu-west-1")
-    created_at = fake_time.now() - timedelta(hours=1)
-    deployed = DeployedPipeline(pipeline, source, destination, "https://queue", created_at)
 
-    def run(**options: Any) -> Report:
+    def run(age: timedelta = timedelta(hours=1), kept_days: int | None = None, **options: Any) -> Report:
+        created_at = fake_time.now() - age
+        deployed = DeployedPipeline(pipeline, source, destination, "https://queue", created_at, kept_days)
         services = Services(store=store, logs=account, cloudwatch=account, sqs=account, clock=fake_time.clock())
         return verify_pipeline(deployed, services, VerifyOptions(**options), Listener())
 
@@ -134,6 +145,104 @@ def test_the_logs_are_read_from_the_deployment_or_since(
     verify(since=since)
     starts = [request["startTime"] for request in account.asked]
     assert starts == [int((fake_time.now() - timedelta(hours=1)).timestamp() * 1000), int(since.timestamp() * 1000)]
+
+
+@pytest.mark.parametrize(
+    ("age", "kept_days", "since", "days_read", "shortened_by"),
+    [
+        (timedelta(days=45), 30, None, 30, 30),
+        (timedelta(days=45), 30, timedelta(days=40), 30, 30),
+        (timedelta(days=45), 30, timedelta(days=2), 2, None),
+        (timedelta(days=29), 30, None, 29, None),
+        (timedelta(days=45), None, None, 45, None),
+    ],
+)
+def test_the_logs_are_not_claimed_from_before_their_retention(
+    verify: Callable[..., Report],
+    account: FakeAccount,
+    fake_time: Any,
+    age: timedelta,
+    kept_days: int | None,
+    since: timedelta | None,
+    days_read: int,
+    shortened_by: int | None,
+) -> None:
+    moment = fake_time.now() - since if since else None
+    report = verify(age, kept_days, since=moment)
+    begin = fake_time.now() - timedelta(days=days_read)
+    assert account.asked[0]["startTime"] == int(begin.timestamp() * 1000)
+    assert to_json(report)["logs"]["since"] == begin.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    assert report.logs.kept_days == shortened_by
+    text = " ".join(rendered(report).split())
+    assert ("(older lines are gone: the group keeps 30 days)" in text) == (shortened_by is not None)
+
+
+def rendered(report: Report) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    write_text(report, console, setup_command="S", upload_command="U", verify_command="V")
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_dropped_events_have_recovered_once_everything_is_proved(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, fake_time: Any, head: Head
+) -> None:
+    store.put(head("a"))
+    account.dropped = [(fake_time.now() - timedelta(days=1), 2.0)]
+    report = verify(timedelta(days=20), wait=0.0)
+    assert report.is_proved
+    assert to_json(report)["metrics"]["dropped"] == {"value": 2, "source": "cloudwatch"}
+    assert "2 dropped events, recovered (CloudWatch)" in " ".join(rendered(report).split())
+
+
+@pytest.mark.parametrize(
+    ("days", "reasons"), [(1, ["2 events dropped by Lambda that are not in the dead-letter queue"]), (15, [])]
+)
+def test_dropped_events_count_while_they_could_be_parked(
+    verify: Callable[..., Report],
+    store: Any,
+    account: FakeAccount,
+    fake_time: Any,
+    head: Head,
+    days: int,
+    reasons: list[str],
+) -> None:
+    store.put(head("a"), copied=False)
+    account.dropped = [(fake_time.now() - timedelta(days=days), 2.0)]
+    report = verify(timedelta(days=20), wait=0.0)
+    assert report.reasons == ("1 object missing at the destination", *reasons)
+    assert "2 dropped events (CloudWatch)" in " ".join(rendered(report).split())
+
+
+def test_an_execution_that_ended_without_a_word_is_told(
+    verify: Callable[..., Report], account: FakeAccount, fake_time: Any
+) -> None:
+    account.scans = [[REPORT]]
+    report = verify(wait=0.0)
+    assert to_json(report)["metrics"]["errors"] == {"value": None, "source": None}
+    text = " ".join(rendered(report).split())
+    assert "1 execution without a word of how it ended (log)" in text
+    assert "failed execution" not in text
+
+
+def test_the_next_step_names_setup_upload_and_verify(verify: Callable[..., Report], store: Any, head: Head) -> None:
+    store.put(head("a"), copied=False)
+    text = " ".join(rendered(verify(wait=0.0)).split())
+    expected = (
+        "Next: S (puts trigger, role and function right if they are not) then upload those files again (U), and: V"
+    )
+    assert text.endswith(expected)
+
+
+def test_a_long_cause_is_cut_at_its_end_only(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("a"))
+    happened = "is not authorized " + "x" * 1000
+    store.failures["a"] = AwsError("looking", happened, operation="HeadObject", code="403")
+    text = "".join(rendered(verify(wait=0.0)).split())
+    assert "cause:looking:isnotauthorizedxxx" in text
+    assert "x…" in text
 
 
 def test_an_object_that_a_failure_names_is_looked_at_once_more(
