@@ -178,6 +178,15 @@ def test_the_short_cuts_of_the_search_lose_nothing(make: object, mode: Mode) -> 
         assert thorough.states > quick.states
 
 
+def test_the_short_cuts_lose_nothing_of_copies_in_parts() -> None:
+    for history in IN_PARTS[:5]:
+        scope = TIME_OUT.of(history.scope(0, 0))
+        quick = Explorer(convergent(history.options), scope).run()
+        thorough = Explorer(convergent(history.options), replace(scope, thorough=True)).run()
+        assert thorough.pairs == quick.pairs
+        assert thorough.states >= quick.states
+
+
 def test_a_search_that_grows_too_large_is_given_up() -> None:
     with pytest.raises(TooManyStates, match="more than 100"):
         Explorer(convergent(Options()), TWO_WRITES[0].scope(2, 1)).run(max_states=100)
