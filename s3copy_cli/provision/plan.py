@@ -216,13 +216,17 @@ def _foreign_hint(pipeline: Pipeline, resource: RemoteResource) -> str:
     return f"{other} If it is yours and only lost its tag, give it back{replaces}: {command}"
 
 
+# Attributes that are read to decide something else, and are nobody's business unless they are asked for.
+_OBSERVED_ONLY = frozenset({names.VERSIONING})
+
+
 def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
     if desired.not_applicable:
         return Step(desired.kind, desired.name, Action.NOT_APPLICABLE, desired.not_applicable)
     if not remote.exists:
         return Step(desired.kind, desired.name, Action.CREATE, "missing")
     # What is there and not wanted, e.g. a filter on the trigger, is a difference too.
-    wanted = {**dict.fromkeys(remote.attributes), **desired.attributes}
+    wanted = {**dict.fromkeys(set(remote.attributes) - _OBSERVED_ONLY), **desired.attributes}
     changes = tuple(
         Change(attribute, remote.attributes.get(attribute), value)
         for attribute, value in wanted.items()
