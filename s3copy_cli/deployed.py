@@ -38,6 +38,7 @@ class DeployedPipeline:
         source: the bucket that files are put into.
         destination: the bucket that they are copied to.
         queue_url: the dead-letter queue's URL, or None if the queue is missing.
+        propagate_deletes: whether deletes are carried over, so that the destination must hold nothing else.
         created_at: when its log group was created, so before its first execution; None if the group is missing.
         log_retention_days: how long its log lines are kept; None if for ever, or if the group is missing.
     """
@@ -48,6 +49,7 @@ class DeployedPipeline:
     queue_url: str | None
     created_at: datetime | None
     log_retention_days: int | None = None
+    propagate_deletes: bool = False
 
 
 def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedPipeline:
@@ -98,6 +100,7 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
         source=Bucket(source, pipeline.account_id),
         destination=Bucket(destination, pipeline.account_id),
         queue_url=_queue_url(aws, pipeline, doing),
+        propagate_deletes=variables.get(ENV_PROPAGATE_DELETES) == "1",
         created_at=created_at,
         log_retention_days=log_retention_days,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -81,6 +82,8 @@ def verify(app: App, wait: float, since: str | None, level: Level, max_listed: i
         deploy_command=app.command("deploy"),
     )
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
+    # Where deletes are carried over, an object that only the destination has is a difference.
+    options = replace(options, strict=strict or deployed.propagate_deletes)
     services = Services(
         store=BotoObjectStore(app.aws.s3),
         logs=app.aws.logs,

@@ -33,6 +33,16 @@ _BY_CODE = {
     "again when nobody writes to it.",
     "OutOfTime": "One event named more than the function could do before its time-out. Lambda retries by itself; if "
     "the object is still missing, upload it again.",
+    "DestinationChanging": "Something else writes to the destination bucket. Find out what, then upload the object "
+    "again.",
+    "LayoutDiffers": "The object's parts could not be reproduced in time. Lambda retries by itself; if the object is "
+    "still missing, upload it again.",
+    "PreconditionFailed": "The object changed while it was copied. Lambda retries by itself; run verify again when "
+    "nobody writes to it.",
+    "CannotContinue": "A copy longer than one execution could not be handed on. Run '{setup}' to restore the "
+    "function's policy, then upload the object again.",
+    "TooManyContinuations": "The object takes longer to copy than the function may go on, about four hours. Upload it "
+    "in larger parts.",
     "KMS.DisabledException": "The object's KMS key is disabled. Enable it, then upload the object again.",
 }
 

@@ -36,3 +36,23 @@ def test_a_function_without_our_tag_is_foreign(stubbed_aws: Aws) -> None:
         stubber.add_response("list_tags", {"Tags": {"s3copy:pipeline": "another"}})
         with pytest.raises(OwnershipError):
             find_deployed(stubbed_aws, PIPELINE, "s3copy setup")
+
+
+@pytest.mark.parametrize(("value", "propagates"), [("1", True), (None, False)])
+def test_whether_deletes_are_carried_over_is_read_from_the_function(value: str | None, propagates: bool) -> None:
+    from moto import mock_aws
+
+    with mock_aws(config={"lambda": {"use_docker": False}}):
+        session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="eu-west-1")
+        aws = Aws(session=session, region="eu-west-1")
+        aws.iam.create_role(RoleName="r", AssumeRolePolicyDocument="{}")
+        aws.lambda_.create_function(
+            FunctionName="s3copy",
+            Runtime="python3.13",
+            Handler="h.h",
+            Role="arn:aws:iam::123456789012:role/r",
+            Code={"ZipFile": b"zip"},
+            Tags={"s3copy:pipeline": "s3copy"},
+            Environment={"Variables": {"S3COPY_PROPAGATE_DELETES": value} if value else {}},
+        )
+        assert find_deployed(aws, PIPELINE, "s3copy setup").propagate_deletes is propagates
