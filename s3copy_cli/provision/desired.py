@@ -13,6 +13,7 @@ from s3copy_cli.deployed import (
     ENV_SOURCE_BUCKET,
 )
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.notifications import TRIGGER_EVENTS
 from s3copy_cli.provision.package import HANDLER, Package
 from s3copy_cli.provision.policy import canonical, role_policy, tls_statement, trust_policy
 from s3copy_cli.provision.resources import DesiredResource, Kind
@@ -114,6 +115,7 @@ def desired_state(
             Kind.FUNCTION,
             pipeline.function_name,
             {
+                names.STATE: names.STATE_ACTIVE,
                 names.CODE: package.code_sha256,
                 names.RUNTIME: chosen.runtime,
                 names.HANDLER: HANDLER,
@@ -139,7 +141,7 @@ def desired_state(
         DesiredResource(
             Kind.TRIGGER,
             pipeline.notification_id,
-            {names.EVENTS: ["s3:ObjectCreated:*"], names.FUNCTION_ARN: pipeline.function_arn},
+            {names.EVENTS: list(TRIGGER_EVENTS), names.FUNCTION_ARN: pipeline.function_arn},
         ),
     ]
     return DesiredState(pipeline, chosen, package, {resource.kind: resource for resource in all_resources})
