@@ -130,6 +130,7 @@ def desired_state(
             Kind.FUNCTION,
             pipeline.function_name,
             {
+                names.STATE: names.STATE_ACTIVE,
                 names.CODE: package.code_sha256,
                 names.RUNTIME: chosen.runtime,
                 names.HANDLER: HANDLER,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -46,7 +46,7 @@ class Step:
         name: its name in AWS.
         action: what to do.
         reason: why, in words.
-        changes: for an update, the attributes that differ.
+        changes: for an update, the attributes that differ; for a create, what has to end before.
     """
 
     kind: Kind
@@ -77,6 +77,8 @@ class Plan:
 
 # The resources that deploy looks after.
 DEPLOY_KINDS = (Kind.FUNCTION,)
+# What hangs on the function and goes with it.
+_FUNCTION_PARTS = (Kind.ASYNC_INVOCATION, Kind.PERMISSION)
 # What the function needs before it can be updated.
 _DEPLOY_NEEDS = (Kind.ROLE, Kind.FUNCTION)
 
@@ -116,12 +118,23 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
         setup_command: the command line that this plan is for, for the hint.
 
     Raises:
-        OwnershipError: a resource of that name exists and is not ours; nothing has been changed.
-        S3CopyError: deletes would be propagated to a bucket that keeps no versions, and nobody accepted that.
+        OwnershipError: something exists that is not ours and stands in the way; nothing has been changed.
+        S3CopyError: the function is in a state from which Lambda does not bring it back; or deletes would be
+            propagated to a bucket that keeps no versions, and nobody accepted that.
     """
-    refuse_foreign(desired.pipeline, remote.values())
+    pipeline = desired.pipeline
+    refuse_foreign(pipeline, remote.values())
     _refuse_permanent_deletes(desired, remote, setup_command)
-    return Plan(tuple(_step(resource, remote[kind]) for kind, resource in desired.resources.items()))
+    if _is_being_deleted(remote[Kind.FUNCTION]):
+        gone = {kind: RemoteResource(kind, remote[kind].name) for kind in _FUNCTION_PARTS}
+        remote = {**remote, **gone}
+    plan = Plan(tuple(_step_of(kind, desired, remote) for kind in desired.resources))
+    for step in plan.pending:
+        if step.kind is Kind.FUNCTION:
+            _refuse_failed_function(pipeline, remote[Kind.FUNCTION])
+        elif step.kind is Kind.TRIGGER:
+            refuse_overlap(pipeline, remote[Kind.TRIGGER].obstacle)
+    return plan
 
 
 def plan_deploy(desired: DesiredState, remote: RemoteState, setup_command: str) -> Plan:
@@ -130,18 +143,21 @@ def plan_deploy(desired: DesiredState, remote: RemoteState, setup_command: str) 
     Raises:
         NotSetUpError: there is no pipeline to deploy to.
         OwnershipError: the function or role is not ours.
+        S3CopyError: the function is in a state from which Lambda does not bring it back.
     """
     pipeline = desired.pipeline
     needed = [remote[kind] for kind in _DEPLOY_NEEDS]
     refuse_foreign(pipeline, needed)
     for resource in needed:
-        if not resource.exists:
+        if not resource.exists or _is_being_deleted(resource):
+            is_there = "is being deleted" if resource.exists else "does not exist"
             raise NotSetUpError(
                 f"deploying pipeline {pipeline.name} in {pipeline.region}",
-                f"there is no {resource.kind.value} {resource.name}",
+                f"the {resource.kind.value} {resource.name} {is_there}",
                 f"Build the pipeline with: {setup_command}",
             )
-    return Plan(tuple(_step(desired.resources[kind], remote[kind]) for kind in DEPLOY_KINDS))
+    _refuse_failed_function(pipeline, remote[Kind.FUNCTION])
+    return Plan(tuple(_step_of(kind, desired, remote) for kind in DEPLOY_KINDS))
 
 
 def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
@@ -165,8 +181,13 @@ def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
     return Plan(tuple(steps))
 
 
-def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource]) -> None:
+def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource], doing: str = "") -> None:
     """Stop before anything is changed if something stands in the way that is not ours.
+
+    Args:
+        pipeline: who we are.
+        found: what is there.
+        doing: what is being done; "" for planning.
 
     Raises:
         OwnershipError: naming it, and how to go on.
@@ -174,7 +195,7 @@ def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource]) -> None:
     for resource in found:
         if resource.exists and not resource.is_ours:
             raise OwnershipError(
-                f"planning pipeline {pipeline.name}",
+                doing or f"planning pipeline {pipeline.name}",
                 f"the {resource.kind.value} {resource.name} exists, and {resource.problem}",
                 _foreign_hint(pipeline, resource),
             )
@@ -200,6 +221,33 @@ def _refuse_permanent_deletes(desired: DesiredState, remote: RemoteState, setup_
     )
 
 
+def refuse_overlap(pipeline: Pipeline, overlap: str) -> None:
+    """Stop if another entry of the source bucket's notifications does not admit ours; "" for none.
+
+    Raises:
+        OwnershipError: naming the entry.
+    """
+    if overlap:
+        raise OwnershipError(
+            f"planning the trigger of bucket {pipeline.source_bucket}",
+            f"{overlap}, and S3 notifies only one of the same event",
+            "Remove that entry or limit it to other events or keys, or have both notified, e.g. by an SNS topic; "
+            "then run the command again.",
+            code="TriggerOverlap",
+        )
+
+
+def _refuse_failed_function(pipeline: Pipeline, function: RemoteResource) -> None:
+    if function.exists and function.obstacle:
+        raise S3CopyError(
+            f"planning pipeline {pipeline.name}",
+            f"Lambda could not bring the function {function.name} into force: {function.obstacle}",
+            "Remove the cause and the function, then run setup again: "
+            f"aws lambda delete-function --function-name {function.name} --region {pipeline.region}",
+            code="FunctionFailed",
+        )
+
+
 def _foreign_hint(pipeline: Pipeline, resource: RemoteResource) -> str:
     template = _TAG_COMMANDS.get(resource.kind)
     other = "Choose another pipeline name: --name NAME."
@@ -220,11 +268,43 @@ def _foreign_hint(pipeline: Pipeline, resource: RemoteResource) -> str:
 _OBSERVED_ONLY = frozenset({names.VERSIONING})
 
 
+def _is_being_deleted(resource: RemoteResource) -> bool:
+    return resource.attributes.get(names.STATE) == names.STATE_DELETING
+
+
+def _step_of(kind: Kind, desired: DesiredState, remote: RemoteState) -> Step:
+    step = _step(desired.resources[kind], remote[kind])
+    return _with_new_role(step, remote) if kind is Kind.FUNCTION else step
+
+
+def _with_new_role(step: Step, remote: RemoteState) -> Step:
+    """Have Lambda look the role up again if it is younger than the function's settings.
+
+    Lambda's access is granted to the role as it was when the settings were sent, not to whatever has its name later.
+    """
+    function, role = remote[Kind.FUNCTION], remote[Kind.ROLE]
+    is_younger = role.changed_at and function.changed_at and role.changed_at > function.changed_at
+    is_listed = any(change.attribute == names.ROLE for change in step.changes)
+    if step.action is Action.CREATE or is_listed or (role.exists and not is_younger):
+        return step
+    arn = function.attributes.get(names.ROLE)
+    why = "the role was made anew, and Lambda's access belongs to the old one of that name"
+    return replace(
+        step,
+        action=Action.UPDATE,
+        reason=f"{step.reason}; {why}" if step.reason else why,
+        changes=(*step.changes, Change(names.ROLE, f"{arn} (deleted)", arn)),
+    )
+
+
 def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
     if desired.not_applicable:
         return Step(desired.kind, desired.name, Action.NOT_APPLICABLE, desired.not_applicable)
     if not remote.exists:
         return Step(desired.kind, desired.name, Action.CREATE, "missing")
+    if _is_being_deleted(remote):
+        ends = Change(names.STATE, names.STATE_DELETING, desired.attributes[names.STATE])
+        return Step(desired.kind, desired.name, Action.CREATE, "the old one is being deleted", (ends,))
     # What is there and not wanted, e.g. a filter on the trigger, is a difference too.
     wanted = {**dict.fromkeys(set(remote.attributes) - _OBSERVED_ONLY), **desired.attributes}
     changes = tuple(
@@ -234,7 +314,9 @@ def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
     )
     if changes:
         differing = ", ".join(change.attribute for change in changes)
-        return Step(desired.kind, desired.name, Action.UPDATE, f"{differing} differs", changes)
+        is_pending = [change.old for change in changes] == [names.STATE_PENDING]
+        reason = "not active yet" if is_pending else f"{differing} differs"
+        return Step(desired.kind, desired.name, Action.UPDATE, reason, changes)
     return Step(desired.kind, desired.name, Action.KEEP)
 
 

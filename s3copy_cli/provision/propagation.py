@@ -34,6 +34,11 @@ def is_update_in_progress(error: ClientError) -> bool:
     return error_code(error) == "ResourceConflictException" and ("in progress" in message or "pending" in message)
 
 
+def is_function_being_deleted(error: ClientError) -> bool:
+    """A function whose deletion has not ended (Lambda: ResourceConflictException, State "Deleting")."""
+    return error_code(error) == "ResourceConflictException" and "deleting" in _message(error)
+
+
 def is_destination_not_valid_yet(error: ClientError) -> bool:
     """An invoke permission that S3 does not see yet (S3: InvalidArgument)."""
     return error_code(error) == "InvalidArgument" and "unable to validate the following destination" in _message(error)
@@ -52,6 +57,16 @@ def is_bucket_not_visible_yet(error: ClientError) -> bool:
 def is_role_not_visible_yet(error: ClientError) -> bool:
     """A role made a moment ago that this endpoint does not see yet."""
     return error_code(error) == "NoSuchEntity"
+
+
+def is_role_busy(error: ClientError) -> bool:
+    """A role that another call is changing at this moment (IAM: ConcurrentModification)."""
+    return error_code(error) in {"ConcurrentModification", "ConcurrentModificationException"}
+
+
+def is_log_group_busy(error: ClientError) -> bool:
+    """A log group that another call is changing at this moment (CloudWatch Logs: OperationAbortedException)."""
+    return error_code(error) == "OperationAbortedException"
 
 
 def is_queue_name_resting(error: ClientError) -> bool:

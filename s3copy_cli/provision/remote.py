@@ -14,7 +14,9 @@ from botocore.exceptions import ClientError
 from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 from s3copy_cli.deployed import function_tags
+from s3copy_cli.provision import notifications
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
 from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical, find_statement, tls_statement
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
@@ -23,6 +25,7 @@ Answer = TypeVar("Answer")
 LIFECYCLE_RULE_ID = "s3copy-abort-incomplete-uploads"
 QUEUE_MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 FUNCTION_MISSING = frozenset({"ResourceNotFoundException"})
+LOG_GROUP_MISSING = frozenset({"ResourceNotFoundException"})
 ROLE_MISSING = frozenset({"NoSuchEntity"})
 BUCKET_MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
 _BUCKET_KINDS = {
@@ -43,10 +46,10 @@ def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
         lambda: read_bucket(aws, pipeline, Kind.SOURCE_BUCKET, pipeline.source_bucket),
         lambda: read_bucket(aws, pipeline, Kind.DESTINATION_BUCKET, pipeline.destination_bucket),
         lambda: [_read_trigger(aws, pipeline)],
-        lambda: [_read_log_group(aws, pipeline)],
-        lambda: [_read_queue(aws, pipeline)],
-        lambda: _read_role(aws, pipeline),
-        lambda: _read_function(aws, pipeline),
+        lambda: [read_log_group(aws, pipeline)],
+        lambda: [read_queue(aws, pipeline)],
+        lambda: read_role(aws, pipeline),
+        lambda: [read_function(aws, pipeline)],
         lambda: [_read_async_invocation(aws, pipeline)],
         lambda: [_read_permission(aws, pipeline)],
     ]
@@ -64,21 +67,39 @@ def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
 
 def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:
     """A bucket and its policy."""
-    policy_kind = _BUCKET_KINDS[kind]
-    missing = [RemoteResource(kind, name), RemoteResource(policy_kind, name)]
+    found = read_bucket_ownership(aws, pipeline, kind, name)
+    if found.is_ours:
+        # None where it went between two of the reads.
+        complete = _answer(lambda: _read_own_bucket(aws, pipeline, kind, name), BUCKET_MISSING)
+        if complete is not None:
+            return list(complete)
+        found = RemoteResource(kind, name)
+    return [found, replace(found, kind=_BUCKET_KINDS[kind])]
+
+
+def read_bucket_ownership(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> RemoteResource:
+    """Whether a bucket is there and ours; none of its attributes."""
     call = {"Bucket": name, "ExpectedBucketOwner": pipeline.account_id}
     try:
         if _answer(lambda: aws.s3.head_bucket(**call), BUCKET_MISSING) is None:
-            return missing
+            return RemoteResource(kind, name)
     except ClientError as error:
         if not is_denied(error):
             raise
         problem = "another account owns it, or your credentials may not look at it (s3:ListBucket)"
-        return [RemoteResource(k, name, exists=True, problem=problem) for k in (kind, policy_kind)]
-    tagging = _answer(lambda: aws.s3.get_bucket_tagging(**call), frozenset({"NoSuchTagSet", *BUCKET_MISSING}))
-    problem = _tag_problem(pipeline, {tag["Key"]: tag["Value"] for tag in (tagging or {}).get("TagSet", [])})
-    if problem:
-        return [RemoteResource(k, name, exists=True, problem=problem) for k in (kind, policy_kind)]
+        return RemoteResource(kind, name, exists=True, problem=problem)
+    try:
+        tagging = _answer(lambda: aws.s3.get_bucket_tagging(**call), frozenset({"NoSuchTagSet"}))
+    except ClientError as error:
+        if error_code(error) in BUCKET_MISSING:
+            return RemoteResource(kind, name)
+        raise
+    problem = tag_problem(pipeline, {tag["Key"]: tag["Value"] for tag in (tagging or {}).get("TagSet", [])})
+    return RemoteResource(kind, name, exists=True, is_ours=not problem, problem=problem)
+
+
+def _read_own_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:
+    call = {"Bucket": name, "ExpectedBucketOwner": pipeline.account_id}
     block = _answer(lambda: aws.s3.get_public_access_block(**call), frozenset({"NoSuchPublicAccessBlockConfiguration"}))
     ownership = _answer(
         lambda: aws.s3.get_bucket_ownership_controls(**call), frozenset({"OwnershipControlsNotFoundError"})
@@ -93,13 +114,13 @@ def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[Rem
         names.DEFAULT_ENCRYPTION: _first_rule(encryption, "ServerSideEncryptionConfiguration")
         .get("ApplyServerSideEncryptionByDefault", {})
         .get("SSEAlgorithm"),
-        names.ABORT_UPLOADS: _abort_days(lifecycle_rules(aws, pipeline, name)),
+        names.ABORT_UPLOADS: _abort_days(lifecycle_configuration(aws, pipeline, name).get("Rules", [])),
     }
     if kind is Kind.DESTINATION_BUCKET:
         attributes[names.VERSIONING] = aws.s3.get_bucket_versioning(**call).get("Status", "off")
     statement = find_statement(bucket_policy(aws, pipeline, name), tls_statement("")["Sid"])
     policy = RemoteResource(
-        policy_kind,
+        _BUCKET_KINDS[kind],
         name,
         exists=statement is not None,
         is_ours=True,
@@ -108,13 +129,13 @@ def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[Rem
     return [RemoteResource(kind, name, exists=True, is_ours=True, attributes=attributes), policy]
 
 
-def lifecycle_rules(aws: Aws, pipeline: Pipeline, bucket: str) -> list[dict[str, Any]]:
-    """All lifecycle rules of a bucket, ours and others."""
+def lifecycle_configuration(aws: Aws, pipeline: Pipeline, bucket: str) -> dict[str, Any]:
+    """A bucket's lifecycle rules, ours and others', and what S3 keeps next to them; {} without any."""
     answer = _answer(
         lambda: aws.s3.get_bucket_lifecycle_configuration(Bucket=bucket, ExpectedBucketOwner=pipeline.account_id),
         frozenset({"NoSuchLifecycleConfiguration"}),
     )
-    return [dict(rule) for rule in (answer or {}).get("Rules", [])]
+    return {key: value for key, value in (answer or {}).items() if key != "ResponseMetadata"}
 
 
 def bucket_policy(aws: Aws, pipeline: Pipeline, bucket: str) -> dict[str, Any] | None:
@@ -146,6 +167,7 @@ def _read_trigger(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             raise
         # A bucket that is not ours to look at; reading the bucket itself says so.
         return RemoteResource(Kind.TRIGGER, name)
+    obstacle = notifications.describe_overlap(configuration, notifications.trigger_entry(pipeline))
     for entry in configuration.get("LambdaFunctionConfigurations", []):
         if entry.get("Id") == name:
             arn = entry["LambdaFunctionArn"]
@@ -161,16 +183,18 @@ def _read_trigger(aws: Aws, pipeline: Pipeline) -> RemoteResource:
                     **({"filter": entry["Filter"]} if entry.get("Filter") else {}),
                 },
                 problem="" if ours else f"it invokes another function, {arn}",
+                obstacle=obstacle,
             )
-    return RemoteResource(Kind.TRIGGER, name)
+    return RemoteResource(Kind.TRIGGER, name, obstacle=obstacle)
 
 
-def _read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+def read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    """The log group."""
     for page in aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=pipeline.log_group):
         for group in page["logGroups"]:
             if group["logGroupName"] == pipeline.log_group:
                 tags = aws.logs.list_tags_for_resource(resourceArn=pipeline.log_group_arn).get("tags", {})
-                problem = _tag_problem(pipeline, tags)
+                problem = tag_problem(pipeline, tags)
                 return RemoteResource(
                     Kind.LOG_GROUP,
                     pipeline.log_group,
@@ -182,7 +206,8 @@ def _read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     return RemoteResource(Kind.LOG_GROUP, pipeline.log_group)
 
 
-def _read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+def read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    """The dead-letter queue."""
     missing = RemoteResource(Kind.DEAD_LETTER_QUEUE, pipeline.queue_name)
     found = _answer(lambda: aws.sqs.get_queue_url(QueueName=pipeline.queue_name), QUEUE_MISSING)
     if found is None:
@@ -193,7 +218,7 @@ def _read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     if tags is None or attributes is None:
         return missing
     values = attributes.get("Attributes", {})
-    problem = _tag_problem(pipeline, tags.get("Tags", {}))
+    problem = tag_problem(pipeline, tags.get("Tags", {}))
     return RemoteResource(
         Kind.DEAD_LETTER_QUEUE,
         pipeline.queue_name,
@@ -207,7 +232,8 @@ def _read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     )
 
 
-def _read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+def read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+    """The role and its policy."""
     answer = _answer(lambda: aws.iam.get_role(RoleName=pipeline.role_name), ROLE_MISSING)
     if answer is None:
         return [
@@ -215,7 +241,7 @@ def _read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
             RemoteResource(Kind.ROLE_POLICY, pipeline.policy_name),
         ]
     role = answer["Role"]
-    problem = _tag_problem(pipeline, {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])})
+    problem = tag_problem(pipeline, {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])})
     found = RemoteResource(
         Kind.ROLE,
         pipeline.role_name,
@@ -223,6 +249,7 @@ def _read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
         is_ours=not problem,
         attributes={names.TRUST: canonical(_document(role.get("AssumeRolePolicyDocument")))},
         problem=problem,
+        changed_at=role.get("CreateDate"),
     )
     policy = _answer(
         lambda: aws.iam.get_role_policy(RoleName=pipeline.role_name, PolicyName=pipeline.policy_name), ROLE_MISSING
@@ -240,37 +267,42 @@ def _read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
     ]
 
 
-def _read_function(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    """The function: its code, its settings, and what Lambda says of its state."""
+    missing = RemoteResource(Kind.FUNCTION, pipeline.function_name)
     answer = _answer(lambda: aws.lambda_.get_function(FunctionName=pipeline.function_name), FUNCTION_MISSING)
-    if answer is None:
-        return [RemoteResource(Kind.FUNCTION, pipeline.function_name)]
+    tags = _answer(lambda: function_tags(aws, answer), FUNCTION_MISSING) if answer else None
+    if answer is None or tags is None:
+        return missing
     configuration = answer["Configuration"]
     logging = configuration.get("LoggingConfig", {})
     variables = configuration.get("Environment", {}).get("Variables", {})
-    problem = _tag_problem(pipeline, function_tags(aws, answer))
-    return [
-        RemoteResource(
-            Kind.FUNCTION,
-            pipeline.function_name,
-            exists=True,
-            is_ours=not problem,
-            attributes={
-                names.CODE: configuration.get("CodeSha256"),
-                names.RUNTIME: configuration.get("Runtime"),
-                names.HANDLER: configuration.get("Handler"),
-                names.ROLE: configuration.get("Role"),
-                names.TIMEOUT: configuration.get("Timeout"),
-                names.MEMORY: configuration.get("MemorySize"),
-                names.ARCHITECTURE: next(iter(configuration.get("Architectures", ["x86_64"])), None),
-                names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in OPTION_VARIABLES},
-                **option_attributes(variables),
-                # Lambda's own defaults, where it does not echo them.
-                names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
-                names.LOG_FORMAT: logging.get("LogFormat", "Text"),
-            },
-            problem=problem,
-        )
-    ]
+    problem = tag_problem(pipeline, tags)
+    state, reason = function_state(configuration), function_state_reason(configuration)
+    return RemoteResource(
+        Kind.FUNCTION,
+        pipeline.function_name,
+        exists=True,
+        is_ours=not problem,
+        attributes={
+            names.STATE: f"{state}: {reason}" if state == names.STATE_UPDATE_FAILED and reason else state,
+            names.CODE: configuration.get("CodeSha256"),
+            names.RUNTIME: configuration.get("Runtime"),
+            names.HANDLER: configuration.get("Handler"),
+            names.ROLE: configuration.get("Role"),
+            names.TIMEOUT: configuration.get("Timeout"),
+            names.MEMORY: configuration.get("MemorySize"),
+            names.ARCHITECTURE: next(iter(configuration.get("Architectures", ["x86_64"])), None),
+            names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in OPTION_VARIABLES},
+            **option_attributes(variables),
+            # Lambda's own defaults, where it does not echo them.
+            names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
+            names.LOG_FORMAT: logging.get("LogFormat", "Text"),
+        },
+        problem=problem,
+        obstacle=(reason or "it gives no reason") if state == names.STATE_FAILED else "",
+        changed_at=lambda_time(configuration.get("LastModified", "")),
+    )
 
 
 def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -328,7 +360,8 @@ def _answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
         raise
 
 
-def _tag_problem(pipeline: Pipeline, tags: Mapping[str, str]) -> str:
+def tag_problem(pipeline: Pipeline, tags: Mapping[str, str]) -> str:
+    """Why something with these tags is not this pipeline's, in words; "" where it is."""
     owner = tags.get(OWNERSHIP_TAG)
     if owner == pipeline.name:
         return ""
@@ -348,11 +381,12 @@ def _first_rule(answer: Any, key: str) -> dict[str, Any]:
     return dict(rules[0]) if rules else {}
 
 
-def _abort_days(rules: list[dict[str, Any]]) -> int | None:
+def _abort_days(rules: list[dict[str, Any]]) -> int | str | None:
     for rule in rules:
         if rule.get("ID") == LIFECYCLE_RULE_ID and rule.get("Status") == "Enabled":
             days: int | None = rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation")
-            return days
+            is_narrowed = any((rule.get("Filter") or {}).values()) or bool(rule.get("Prefix"))
+            return f"{days}, of some objects only" if is_narrowed else days
     return None
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, translate_errors
 from s3copy_cli.config import Pipeline
-from s3copy_cli.errors import AwsError, CredentialsError, S3CopyError
-from s3copy_cli.provision import propagation, remote
-from s3copy_cli.provision.execute import put_notification_configuration
+from s3copy_cli.errors import AwsError, CredentialsError, OwnershipError, S3CopyError
+from s3copy_cli.provision import notifications, propagation, remote
+from s3copy_cli.provision.function_writer import is_function_gone
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.trigger_writer import put_notification_configuration
 from s3copy_cli.s3 import Bucket
 
 # A copy that was under way when the function went may land after its bucket was emptied.
@@ -98,45 +100,39 @@ class Remover:
             self._call(
                 lambda: self.aws.iam.delete_role_policy(RoleName=self.pipeline.role_name, PolicyName=step.name),
                 remote.ROLE_MISSING,
+                propagation.is_role_busy,
             )
         elif step.kind is Kind.ROLE:
             self._remove_role(step.name)
         else:
-            self._call(lambda: self.aws.logs.delete_log_group(logGroupName=step.name), remote.FUNCTION_MISSING)
+            self._call(
+                lambda: self.aws.logs.delete_log_group(logGroupName=step.name),
+                remote.LOG_GROUP_MISSING,
+                propagation.is_log_group_busy,
+            )
 
     def _remove_trigger(self) -> None:
         configuration = remote.notification_configuration(self.aws, self.pipeline)
-        entries = configuration.get("LambdaFunctionConfigurations", [])
-        others = [entry for entry in entries if entry.get("Id") != self.pipeline.notification_id]
-        if len(others) == len(entries):
+        others = notifications.without_entry(configuration, self.pipeline.notification_id)
+        if others.get("LambdaFunctionConfigurations") == configuration.get("LambdaFunctionConfigurations", []):
             return
-        put_notification_configuration(
-            self.aws,
-            self.pipeline,
-            {**configuration, "LambdaFunctionConfigurations": others},
-            self.patience.retry,
+        self._call(
+            lambda: put_notification_configuration(self.aws, self.pipeline, others, self.patience.retry),
+            remote.BUCKET_MISSING,
         )
 
     def _remove_function(self, name: str) -> None:
         self._call(
             lambda: self.aws.lambda_.delete_function(FunctionName=name),
             remote.FUNCTION_MISSING,
-            propagation.is_update_in_progress,
+            propagation.any_of(propagation.is_update_in_progress, propagation.is_function_being_deleted),
         )
+        self._wait_until_gone(f"function {name}", lambda: is_function_gone(self.aws, name))
 
-        def is_gone() -> bool:
-            try:
-                self.aws.lambda_.get_function_configuration(FunctionName=name)
-            except ClientError as error:
-                if error_code(error) in remote.FUNCTION_MISSING:
-                    return True
-                raise
-            return False
-
-        # Deletion passes through a state of its own (Lambda API: State "Deleting").
+    def _wait_until_gone(self, what: str, is_gone: Callable[[], bool]) -> None:
         if not self.patience.until(is_gone):
             raise AwsError(
-                f"removing the function {name}",
+                f"removing the {what}",
                 f"it is still there after {self.patience.timeout_seconds:.0f} seconds",
                 "Run the command again.",
                 code="Timeout",
@@ -145,7 +141,17 @@ class Remover:
     def _remove_bucket(self, step: Step) -> None:
         doing = f"removing the {step.kind.value} {step.name}"
         for _ in range(DELETE_BUCKET_ROUNDS):
-            left = self.empty_bucket(Bucket(step.name, self.pipeline.account_id))
+            # The plan may be old: it may have waited for somebody to type the pipeline's name.
+            found = remote.read_bucket_ownership(self.aws, self.pipeline, step.kind, step.name)
+            if not found.exists:
+                return
+            if not found.is_ours:
+                raise OwnershipError(
+                    doing,
+                    f"it is not ours any more, so it was left as it is: {found.problem}",
+                    "If it is yours and only lost its tag, setup says how to give it back; then run teardown again.",
+                )
+            left = self._empty(step.name)
             if left:
                 raise AwsError(
                     f"emptying the {step.kind.value} {step.name}",
@@ -171,21 +177,47 @@ class Remover:
             code="BucketNotEmpty",
         )
 
+    def _empty(self, bucket: str) -> list[str]:
+        try:
+            return self.empty_bucket(Bucket(bucket, self.pipeline.account_id))
+        except AwsError as error:
+            # Another teardown was faster.
+            if error.code in remote.BUCKET_MISSING:
+                return []
+            raise
+
     def _remove_queue(self, name: str) -> None:
-        found: Any = self._call(lambda: self.aws.sqs.get_queue_url(QueueName=name), remote.QUEUE_MISSING)
+        def find() -> Any:
+            return self._call(lambda: self.aws.sqs.get_queue_url(QueueName=name), remote.QUEUE_MISSING)
+
+        found = find()
         if found is not None:
             self._call(lambda: self.aws.sqs.delete_queue(QueueUrl=found["QueueUrl"]), remote.QUEUE_MISSING)
+            # SQS takes up to a minute; until then a setup would find a queue that is about to go.
+            self._wait_until_gone(f"dead-letter queue {name}", lambda: find() is None)
 
     def _remove_role(self, name: str) -> None:
         # Whatever was added to our role by hand would keep it alive (IAM: DeleteConflict).
         iam = self.aws.iam
-        for page in iam.get_paginator("list_role_policies").paginate(RoleName=name):
-            for policy_name in page["PolicyNames"]:
-                iam.delete_role_policy(RoleName=name, PolicyName=policy_name)
-        for attached_page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=name):
-            for policy in attached_page["AttachedPolicies"]:
-                iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
-        self._call(lambda: iam.delete_role(RoleName=name), remote.ROLE_MISSING)
+        inline: list[str] = self._pages("list_role_policies", name, "PolicyNames")
+        attached: list[dict[str, str]] = self._pages("list_attached_role_policies", name, "AttachedPolicies")
+        calls: list[Callable[[], Any]] = [
+            *(partial(iam.delete_role_policy, RoleName=name, PolicyName=policy) for policy in inline),
+            *(partial(iam.detach_role_policy, RoleName=name, PolicyArn=policy["PolicyArn"]) for policy in attached),
+            partial(iam.delete_role, RoleName=name),
+        ]
+        for call in calls:
+            self._call(call, remote.ROLE_MISSING, propagation.is_role_busy)
+
+    def _pages(self, operation: Any, role: str, key: str) -> list[Any]:
+        """What a listing about a role has; nothing if the role is gone."""
+
+        def read() -> list[Any]:
+            return [
+                item for page in self.aws.iam.get_paginator(operation).paginate(RoleName=role) for item in page[key]
+            ]
+
+        return self._call(read, remote.ROLE_MISSING) or []
 
     def _call(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -37,6 +38,7 @@ RETENTION_SECONDS = "retention seconds"
 QUEUE_ENCRYPTION = "encryption by SQS"
 TRUST = "trust policy"
 DOCUMENT = "policy document"
+STATE = "state"
 CODE = "code SHA-256"
 RUNTIME = "runtime"
 HANDLER = "handler"
@@ -60,6 +62,12 @@ FUNCTION_ARN = "function"
 
 # The value of VERSIONING under which a delete leaves the object behind as a version.
 VERSIONING_ENABLED = "Enabled"
+# What the function's state can be, in our words.
+STATE_ACTIVE = "active"
+STATE_PENDING = "pending"
+STATE_UPDATE_FAILED = "update failed"
+STATE_FAILED = "failed"
+STATE_DELETING = "deleting"
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,8 @@ class RemoteResource:
         is_ours: whether it carries our ownership tag (or belongs to a resource that does, by our own id).
         attributes: what was read of the attributes that setup sets.
         problem: why it cannot be ours, in words, where `is_ours` is false.
+        obstacle: why it cannot be made as desired although it is (or would be) ours, in words; "" where it can.
+        changed_at: when it was made or last changed, for a role and a function; None where that is not known.
     """
 
     kind: Kind
@@ -98,6 +108,8 @@ class RemoteResource:
     is_ours: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
+    obstacle: str = ""
+    changed_at: datetime | None = None
 
 
 RemoteState = Mapping[Kind, RemoteResource]

@@ -2,78 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError, CredentialsError, OwnershipError, S3CopyError
-from s3copy_cli.provision.desired import desired_state
-from s3copy_cli.provision.execute import Executor
-from s3copy_cli.provision.package import Package
-from s3copy_cli.provision.plan import Action, Plan, Step
-from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import Kind
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
 ACTIVE = {"State": "Active", "LastUpdateStatus": "Successful"}
 
 
-@dataclass
-class World:
-    """Stubbed clients, and a clock that only moves when somebody sleeps."""
-
-    aws: Aws
-    s3: Stubber
-    lambda_: Stubber
-    iam: Stubber
-    sqs: Stubber
-    now: float = 0.0
-    said: list[str] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-    def take(self, kind: Kind, action: Action = Action.CREATE, timeout_seconds: float = 30.0) -> None:
-        """Execute a plan of one step."""
-        desired = desired_state(PIPELINE, Package(content=b"zip", code_sha256="c2hh"))
-        executor = Executor(
-            aws=self.aws,
-            desired=desired,
-            patience=Patience(lambda: self.now, self.sleep, timeout_seconds),
-            on_step=lambda _: None,
-            on_wait=self.said.append,
-        )
-        executor.execute(Plan((Step(kind, desired.resources[kind].name, action),)))
-
-    def done(self) -> None:
-        """Every expected call was made."""
-        for stubber in (self.s3, self.lambda_, self.iam, self.sqs):
-            stubber.assert_no_pending_responses()
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="eu-west-1")
-    aws = Aws(session=session, region="eu-west-1")
-    with stubbed(aws) as made:
-        yield made
-
-
-@contextmanager
-def stubbed(aws: Aws) -> Iterator[World]:
-    with ExitStack() as stack:
-        stubbers = [stack.enter_context(Stubber(client)) for client in (aws.s3, aws.lambda_, aws.iam, aws.sqs)]
-        yield World(aws, *stubbers)
-
-
-def test_a_role_that_lambda_can_not_assume_yet_is_waited_for(world: World) -> None:
+def test_a_role_that_lambda_can_not_assume_yet_is_waited_for(world: Any) -> None:
     for _ in range(3):
         world.lambda_.add_client_error(
             "create_function",
@@ -90,7 +33,7 @@ def test_a_role_that_lambda_can_not_assume_yet_is_waited_for(world: World) -> No
     assert any("cannot be assumed" in line for line in world.said)
 
 
-def test_a_role_that_stays_unusable_is_an_error_in_three_parts(world: World) -> None:
+def test_a_role_that_stays_unusable_is_an_error_in_three_parts(world: Any) -> None:
     for _ in range(30):
         world.lambda_.add_client_error(
             "create_function",
@@ -104,14 +47,14 @@ def test_a_role_that_stays_unusable_is_an_error_in_three_parts(world: World) -> 
     assert "again" in caught.value.hint
 
 
-def test_a_function_that_fails_to_start_says_why(world: World) -> None:
+def test_a_function_that_fails_to_start_says_why(world: Any) -> None:
     world.lambda_.add_response("create_function", {})
     world.lambda_.add_response("get_function_configuration", {"State": "Failed", "StateReason": "bad image"})
     with pytest.raises(AwsError, match="bad image"):
         world.take(Kind.FUNCTION)
 
 
-def test_a_function_that_never_becomes_active_is_given_up(world: World) -> None:
+def test_a_function_that_never_becomes_active_is_given_up(world: Any) -> None:
     world.lambda_.add_response("create_function", {})
     for _ in range(60):
         world.lambda_.add_response("get_function_configuration", {"State": "Pending"})
@@ -119,7 +62,7 @@ def test_a_function_that_never_becomes_active_is_given_up(world: World) -> None:
         world.take(Kind.FUNCTION)
 
 
-def test_an_update_in_progress_is_waited_for(world: World) -> None:
+def test_an_update_in_progress_is_waited_for(world: Any) -> None:
     world.lambda_.add_client_error(
         "put_function_event_invoke_config",
         "ResourceConflictException",
@@ -135,7 +78,7 @@ def test_an_update_in_progress_is_waited_for(world: World) -> None:
     world.done()
 
 
-def test_a_permission_that_another_setup_added_meanwhile_is_fine(world: World) -> None:
+def test_a_permission_that_another_setup_added_meanwhile_is_fine(world: Any) -> None:
     world.lambda_.add_client_error(
         "add_permission",
         "ResourceConflictException",
@@ -145,7 +88,7 @@ def test_a_permission_that_another_setup_added_meanwhile_is_fine(world: World) -
     world.done()
 
 
-def test_a_destination_that_s3_can_not_validate_yet_is_waited_for(world: World) -> None:
+def test_a_destination_that_s3_can_not_validate_yet_is_waited_for(world: Any) -> None:
     world.s3.add_response("get_bucket_notification_configuration", {})
     world.s3.add_client_error(
         "put_bucket_notification_configuration",
@@ -157,7 +100,7 @@ def test_a_destination_that_s3_can_not_validate_yet_is_waited_for(world: World) 
     world.done()
 
 
-def test_a_destination_that_stays_invalid_is_explained(world: World) -> None:
+def test_a_destination_that_stays_invalid_is_explained(world: Any) -> None:
     world.s3.add_response("get_bucket_notification_configuration", {})
     for _ in range(30):
         world.s3.add_client_error(
@@ -171,7 +114,8 @@ def test_a_destination_that_stays_invalid_is_explained(world: World) -> None:
     assert "Entries of others" in caught.value.hint
 
 
-def test_a_bucket_name_that_somebody_else_owns(world: World) -> None:
+def test_a_bucket_name_that_somebody_else_owns(world: Any) -> None:
+    world.s3.add_client_error("head_bucket", "404")
     world.s3.add_client_error("create_bucket", "BucketAlreadyExists", "The requested bucket name is not available.")
     with pytest.raises(OwnershipError) as caught:
         world.take(Kind.SOURCE_BUCKET)
@@ -179,7 +123,8 @@ def test_a_bucket_name_that_somebody_else_owns(world: World) -> None:
     assert "--name" in caught.value.hint
 
 
-def test_a_bucket_that_is_still_being_deleted_is_waited_for_and_created_with_our_tag(world: World) -> None:
+def test_a_bucket_that_is_still_being_deleted_is_waited_for_and_created_with_our_tag(world: Any) -> None:
+    world.s3.add_client_error("head_bucket", "404")
     world.s3.add_client_error("create_bucket", "OperationAborted", "A conflicting conditional operation …")
     world.s3.add_response(
         "create_bucket",
@@ -218,18 +163,23 @@ def test_a_bucket_that_is_still_being_deleted_is_waited_for_and_created_with_our
     world.done()
 
 
-def test_a_queue_name_that_rests_after_a_deletion_is_waited_for(world: World) -> None:
+def test_a_queue_name_that_rests_after_a_deletion_is_waited_for(world: Any) -> None:
+    world.sqs.add_client_error("get_queue_url", "AWS.SimpleQueueService.NonExistentQueue")
     for _ in range(4):
         world.sqs.add_client_error(
             "create_queue", "AWS.SimpleQueueService.QueueDeletedRecently", "You must wait 60 seconds …"
         )
     world.sqs.add_response("create_queue", {"QueueUrl": "u"})
+    # It is not seen at once.
+    world.sqs.add_client_error("get_queue_url", "AWS.SimpleQueueService.NonExistentQueue")
+    world.sqs.add_client_error("get_queue_url", "AWS.SimpleQueueService.NonExistentQueue")
+    world.queue_is(tags={"s3copy:pipeline": "s3copy"})
     world.take(Kind.DEAD_LETTER_QUEUE)
     world.done()
     assert any("60 seconds" in line for line in world.said)
 
 
-def test_a_policy_for_a_role_that_is_not_visible_yet_is_repeated(world: World) -> None:
+def test_a_policy_for_a_role_that_is_not_visible_yet_is_repeated(world: Any) -> None:
     world.iam.add_client_error("put_role_policy", "NoSuchEntity", "The role with name … cannot be found.")
     world.iam.add_response("put_role_policy", {})
     world.take(Kind.ROLE_POLICY)
@@ -248,8 +198,12 @@ def test_a_policy_for_a_role_that_is_not_visible_yet_is_repeated(world: World) -
     ],
 )
 def test_a_refusal_names_the_missing_permission(
-    world: World, stub: Callable[[World], Stubber], kind: Kind, operation: str, permission: str
+    world: Any, stub: Callable[[Any], Stubber], kind: Kind, operation: str, permission: str
 ) -> None:
+    if kind is Kind.SOURCE_BUCKET:
+        world.s3.add_client_error("head_bucket", "404")
+    if kind is Kind.DEAD_LETTER_QUEUE:
+        world.sqs.add_client_error("get_queue_url", "AWS.SimpleQueueService.NonExistentQueue")
     stub(world).add_client_error(operation, "AccessDenied", "User x is not authorized", http_status_code=403)
     with pytest.raises(AwsError) as caught:
         world.take(kind)
@@ -258,7 +212,7 @@ def test_a_refusal_names_the_missing_permission(
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"])
-def test_refused_credentials_are_their_own_kind_of_error(world: World, code: str) -> None:
+def test_refused_credentials_are_their_own_kind_of_error(world: Any, code: str) -> None:
     world.iam.add_client_error("create_role", code, "The security token included in the request is expired")
     with pytest.raises(CredentialsError) as caught:
         world.take(Kind.ROLE)
@@ -266,7 +220,7 @@ def test_refused_credentials_are_their_own_kind_of_error(world: World, code: str
     assert "--local" in caught.value.hint
 
 
-def test_every_error_has_its_three_parts(world: World) -> None:
+def test_every_error_has_its_three_parts(world: Any) -> None:
     world.iam.add_client_error("create_role", "Throttling", "Rate exceeded", response_meta={"RequestId": "r-42"})
     with pytest.raises(S3CopyError) as caught:
         world.take(Kind.ROLE)
@@ -275,7 +229,7 @@ def test_every_error_has_its_three_parts(world: World) -> None:
     assert "slow down" in caught.value.hint
 
 
-def test_no_stub_answers_anything_unexpected(world: World) -> None:
+def test_no_stub_answers_anything_unexpected(world: Any) -> None:
     """The fixture itself: a call that no test expected is an error, so the tests above can fail."""
     unexpected: Any = pytest.raises(Exception, match="Unexpected API Call")
     with unexpected:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -10,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3copy_cli.config import Pipeline
-from s3copy_cli.errors import NotSetUpError, OwnershipError
+from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.desired import DesiredState, desired_state
 from s3copy_cli.provision.package import Package
-from s3copy_cli.provision.plan import TEARDOWN_ORDER, Action, plan_deploy, plan_setup, plan_teardown
+from s3copy_cli.provision.plan import TEARDOWN_ORDER, Action, Change, Plan, plan_deploy, plan_setup, plan_teardown
 from s3copy_cli.provision.resources import Kind, RemoteResource
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
@@ -156,5 +158,95 @@ def test_whatever_is_missing_is_created_and_nothing_else_is_touched(missing: set
     for kind in missing:
         remote[kind] = replace(remote[kind], exists=False, attributes={})
     plan = plan_setup(desired(), remote)
-    assert {step.kind for step in plan.pending} == missing
-    assert {step.action for step in plan.pending} <= {Action.CREATE}
+    assert {step.kind for step in plan.pending if step.action is Action.CREATE} == missing
+    updated = {step.kind for step in plan.pending if step.action is Action.UPDATE}
+    assert updated == ({Kind.FUNCTION} if Kind.ROLE in missing and Kind.FUNCTION not in missing else set())
+
+
+def in_state(state: str, obstacle: str = "") -> dict[Kind, RemoteResource]:
+    remote = as_desired()
+    function = remote[Kind.FUNCTION]
+    remote[Kind.FUNCTION] = replace(function, attributes={**function.attributes, names.STATE: state}, obstacle=obstacle)
+    return remote
+
+
+Planner = Callable[[dict[Kind, RemoteResource]], Plan]
+PLANNERS: list[Planner] = [
+    lambda remote: plan_setup(desired(), remote),
+    lambda remote: plan_deploy(desired(), remote, "s3copy setup"),
+]
+
+
+@pytest.mark.parametrize("planner", PLANNERS, ids=["setup", "deploy"])
+@pytest.mark.parametrize("state", [names.STATE_PENDING, f"{names.STATE_UPDATE_FAILED}: no space"])
+def test_a_function_that_is_not_in_force_is_not_called_done(planner: Planner, state: str) -> None:
+    (step,) = planner(in_state(state)).pending
+    assert (step.kind, step.action) == (Kind.FUNCTION, Action.UPDATE)
+    assert step.changes == (Change(names.STATE, state, names.STATE_ACTIVE),)
+
+
+@pytest.mark.parametrize("planner", PLANNERS, ids=["setup", "deploy"])
+def test_a_failed_function_is_an_error_with_lambda_s_reason(planner: Planner) -> None:
+    with pytest.raises(S3CopyError) as caught:
+        planner(in_state(names.STATE_FAILED, obstacle="the image was deleted"))
+    assert caught.value.code == "FunctionFailed"
+    assert "the image was deleted" in caught.value.happened
+    assert "aws lambda delete-function --function-name s3copy --region eu-west-1" in caught.value.hint
+
+
+def test_a_failed_function_can_still_be_torn_down() -> None:
+    steps = plan_teardown(in_state(names.STATE_FAILED, obstacle="x"), keep_data=False).steps
+    assert Kind.FUNCTION in {step.kind for step in steps if step.action is Action.DELETE}
+
+
+def test_a_function_that_is_being_deleted_is_created_with_all_that_went_with_it() -> None:
+    pending = plan_setup(desired(), in_state(names.STATE_DELETING)).pending
+    assert [(step.kind, step.action) for step in pending] == [
+        (Kind.FUNCTION, Action.CREATE),
+        (Kind.ASYNC_INVOCATION, Action.CREATE),
+        (Kind.PERMISSION, Action.CREATE),
+    ]
+    assert pending[0].changes == (Change(names.STATE, names.STATE_DELETING, names.STATE_ACTIVE),)
+    with pytest.raises(NotSetUpError, match="is being deleted"):
+        plan_deploy(desired(), in_state(names.STATE_DELETING), "s3copy setup")
+
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
+
+
+def test_a_role_that_is_made_anew_takes_the_function_with_it() -> None:
+    remote = as_desired()
+    remote[Kind.ROLE] = replace(remote[Kind.ROLE], exists=False)
+    function = next(step for step in plan_setup(desired(), remote).pending if step.kind is Kind.FUNCTION)
+    assert function.action is Action.UPDATE
+    assert [change.attribute for change in function.changes] == [names.ROLE]
+    assert function.changes[0].old != function.changes[0].new
+    assert "made anew" in function.reason
+
+
+@pytest.mark.parametrize("planner", PLANNERS, ids=["setup", "deploy"])
+@pytest.mark.parametrize(("minutes", "expected"), [(1, [names.ROLE]), (0, []), (-1, [])])
+def test_a_setup_killed_after_making_the_role_anew_is_finished_by_the_next(
+    planner: Planner, minutes: int, expected: list[str]
+) -> None:
+    remote = as_desired()
+    remote[Kind.FUNCTION] = replace(remote[Kind.FUNCTION], changed_at=NOON)
+    remote[Kind.ROLE] = replace(remote[Kind.ROLE], changed_at=NOON + timedelta(minutes=minutes))
+    assert [change.attribute for step in planner(remote).pending for change in step.changes] == expected
+
+
+def test_a_trigger_that_another_entry_does_not_admit_stops_the_plan() -> None:
+    remote = nothing()
+    remote[Kind.TRIGGER] = replace(
+        remote[Kind.TRIGGER], obstacle="the entry theirs notifies arn of s3:ObjectCreated:Put"
+    )
+    with pytest.raises(OwnershipError) as caught:
+        plan_setup(desired(), remote)
+    assert caught.value.code == "TriggerOverlap"
+    assert "the entry theirs" in caught.value.happened
+
+
+def test_a_trigger_that_stands_is_kept_whatever_stands_next_to_it() -> None:
+    remote = as_desired()
+    remote[Kind.TRIGGER] = replace(remote[Kind.TRIGGER], obstacle="the entry theirs")
+    assert plan_setup(desired(), remote).pending == ()

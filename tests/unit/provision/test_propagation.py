@@ -69,6 +69,17 @@ class FakeTime:
         (propagation.is_queue_name_resting, answer("AWS.SimpleQueueService.QueueDeletedRecently", "You must wait 60")),
         (propagation.is_role_not_visible_yet, answer("NoSuchEntity")),
         (propagation.is_bucket_not_visible_yet, answer("NoSuchBucket")),
+        (propagation.is_role_busy, answer("ConcurrentModification", "The request was rejected because …")),
+        (propagation.is_role_busy, answer("ConcurrentModificationException")),
+        (propagation.is_log_group_busy, answer("OperationAbortedException", "Multiple concurrent requests …")),
+        (
+            propagation.is_function_being_deleted,
+            answer(
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. The function is currently in the following "
+                "state: Deleting",
+            ),
+        ),
     ],
 )
 def test_each_temporary_answer_is_recognised_and_nothing_else(

@@ -1,0 +1,182 @@
+"""Writing the function: creating and updating it, waiting until that is in force, and who and what it is wired to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import Aws, error_code
+from s3copy_cli.errors import AwsError
+from s3copy_cli.provision import propagation, remote
+from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.context import Context
+from s3copy_cli.provision.desired import function_environment, permission_statement
+from s3copy_cli.provision.function_state import function_state, function_state_reason
+from s3copy_cli.provision.plan import Action, Step
+from s3copy_cli.provision.resources import Kind
+
+_CODE = frozenset({names.CODE, names.ARCHITECTURE})
+
+
+@dataclass(frozen=True)
+class FunctionWriter:
+    """Takes the steps that are about the function."""
+
+    context: Context
+
+    def ensure(self, step: Step) -> None:
+        """Create the function or send what differs, and wait until it is in force.
+
+        Raises:
+            OwnershipError: there is one by now, and it is not ours.
+            AwsError: Lambda could not bring it into force, or patience ended first.
+        """
+        changed = {change.attribute for change in step.changes} - {names.STATE}
+        old_state = next((str(change.old) for change in step.changes if change.attribute == names.STATE), "")
+        if step.action is Action.CREATE:
+            if old_state == names.STATE_DELETING:
+                self._wait_until_gone(step)
+            self._create(step)
+        elif old_state.startswith(names.STATE_UPDATE_FAILED):
+            # Lambda does not say whether it was the code or the settings that it could not bring into force.
+            self._update_code()
+            self._update_configuration()
+        else:
+            if changed & _CODE:
+                self._update_code()
+            if changed - _CODE:
+                self._update_configuration()
+        self._wait_until_active()
+
+    def ensure_async_invocation(self) -> None:
+        """Retries, and where an event goes that cannot be handled."""
+        pipeline, settings = self.context.pipeline, self.context.desired.settings
+        self.context.retry(
+            lambda: self.context.aws.lambda_.put_function_event_invoke_config(
+                FunctionName=pipeline.function_name,
+                MaximumRetryAttempts=settings.max_retries,
+                MaximumEventAgeInSeconds=settings.max_event_age_seconds,
+                DestinationConfig={"OnFailure": {"Destination": pipeline.queue_arn}},
+            ),
+            propagation.any_of(propagation.is_role_not_permitted_yet, propagation.is_update_in_progress),
+        )
+
+    def ensure_permission(self, step: Step) -> None:
+        """Let the source bucket start the function."""
+        pipeline, lambda_ = self.context.pipeline, self.context.aws.lambda_
+        wanted = permission_statement(pipeline)
+        if step.action is Action.UPDATE:
+            lambda_.remove_permission(FunctionName=pipeline.function_name, StatementId=pipeline.permission_id)
+        try:
+            self.context.retry(
+                lambda: lambda_.add_permission(
+                    FunctionName=pipeline.function_name,
+                    StatementId=pipeline.permission_id,
+                    Action=wanted["action"],
+                    Principal=wanted["principal"],
+                    SourceArn=wanted["source arn"],
+                    SourceAccount=wanted["source account"],
+                ),
+                propagation.is_update_in_progress,
+            )
+        except lambda_.exceptions.ResourceConflictException:
+            self.context.on_wait(f"the permission {pipeline.permission_id} appeared meanwhile")
+
+    def _create(self, step: Step) -> None:
+        pipeline, lambda_ = self.context.pipeline, self.context.aws.lambda_
+        try:
+            self.context.retry(
+                lambda: lambda_.create_function(
+                    **self._settings(),
+                    Code={"ZipFile": self.context.desired.package.content},
+                    Architectures=[self.context.desired.settings.architecture],  # type: ignore[list-item]
+                    Tags=pipeline.tags,
+                ),
+                propagation.any_of(propagation.is_role_not_assumable_yet, propagation.is_function_being_deleted),
+            )
+        except lambda_.exceptions.ResourceConflictException:
+            # Another setup was faster. Its code and settings are the next plan's business, as long as it is ours.
+            found = self.context.adopt(step, lambda: remote.read_function(self.context.aws, pipeline))
+            if found.attributes[names.STATE] != names.STATE_DELETING:
+                return
+            self._wait_until_gone(step)
+            self._create(step)
+
+    def _update_code(self) -> None:
+        self.context.retry(
+            lambda: self.context.aws.lambda_.update_function_code(
+                FunctionName=self.context.pipeline.function_name,
+                ZipFile=self.context.desired.package.content,
+                Architectures=[self.context.desired.settings.architecture],  # type: ignore[list-item]
+            ),
+            propagation.is_update_in_progress,
+        )
+        self._wait_until_active()
+
+    def _update_configuration(self) -> None:
+        self.context.retry(
+            lambda: self.context.aws.lambda_.update_function_configuration(**self._settings()),
+            propagation.any_of(propagation.is_update_in_progress, propagation.is_role_not_assumable_yet),
+        )
+
+    def _settings(self) -> Any:
+        wanted = self.context.desired.resources[Kind.FUNCTION].attributes
+        return {
+            "FunctionName": self.context.pipeline.function_name,
+            "Description": f"s3copy pipeline {self.context.pipeline.name}",
+            "Runtime": wanted[names.RUNTIME],
+            "Handler": wanted[names.HANDLER],
+            "Role": wanted[names.ROLE],
+            "Timeout": wanted[names.TIMEOUT],
+            "MemorySize": wanted[names.MEMORY],
+            "Environment": {"Variables": function_environment(self.context.pipeline, self.context.desired.options)},
+            "LoggingConfig": {"LogFormat": wanted[names.LOG_FORMAT], "LogGroup": wanted[names.LOG_GROUP]},
+        }
+
+    def _wait_until_active(self) -> None:
+        name = self.context.pipeline.function_name
+        failed = ""
+
+        def is_settled() -> bool:
+            nonlocal failed
+            answer = self.context.aws.lambda_.get_function_configuration(FunctionName=name)
+            state = function_state(answer)
+            if state in {names.STATE_FAILED, names.STATE_UPDATE_FAILED}:
+                failed = function_state_reason(answer) or "no reason given"
+            return bool(failed) or state == names.STATE_ACTIVE
+
+        is_in_time = self.context.patience.until(is_settled)
+        if failed:
+            raise AwsError(f"waiting for the function {name}", failed, "Run the command again.", code="FunctionFailed")
+        if not is_in_time:
+            raise self._timeout(f"waiting for the function {name}", "it did not become active")
+
+    def _wait_until_gone(self, step: Step) -> None:
+        self.context.on_wait(f"waiting for AWS: the function {step.name} is still being deleted")
+        if not self.context.patience.until(lambda: is_function_gone(self.context.aws, step.name)):
+            raise self._timeout(f"creating the function {step.name}", "the old one of that name was not deleted")
+
+    def _timeout(self, doing: str, happened: str) -> AwsError:
+        return AwsError(
+            doing,
+            f"{happened} within {self.context.patience.timeout_seconds:.0f} seconds",
+            "Run the command again: it goes on where it stopped.",
+            code="Timeout",
+        )
+
+
+def is_function_gone(aws: Aws, name: str) -> bool:
+    """Whether a deletion has ended; it passes through a state of its own (Lambda API: State "Deleting").
+
+    Raises:
+        ClientError: AWS refused or failed the call.
+    """
+    try:
+        aws.lambda_.get_function_configuration(FunctionName=name)
+    except ClientError as error:
+        if error_code(error) in remote.FUNCTION_MISSING:
+            return True
+        raise
+    return False
