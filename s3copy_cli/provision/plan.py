@@ -306,7 +306,8 @@ def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
         ends = Change(names.STATE, names.STATE_DELETING, desired.attributes[names.STATE])
         return Step(desired.kind, desired.name, Action.CREATE, "the old one is being deleted", (ends,))
     # What is there and not wanted, e.g. a filter on the trigger, is a difference too.
-    wanted = {**dict.fromkeys(set(remote.attributes) - _OBSERVED_ONLY), **desired.attributes}
+    unwanted = (name for name in remote.attributes if name not in {*desired.attributes, *_OBSERVED_ONLY})
+    wanted = {**desired.attributes, **dict.fromkeys(unwanted)}
     changes = tuple(
         Change(attribute, remote.attributes.get(attribute), value)
         for attribute, value in wanted.items()
