@@ -34,6 +34,8 @@ PURE = [
     "errors.py",
     "output/safe.py",
     "provision/desired.py",
+    "provision/function_state.py",
+    "provision/notifications.py",
     "provision/options.py",
     "provision/plan.py",
     "provision/policy.py",
