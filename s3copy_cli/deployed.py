@@ -38,9 +38,9 @@ class DeployedPipeline:
         source: the bucket that files are put into.
         destination: the bucket that they are copied to.
         queue_url: the dead-letter queue's URL, or None if the queue is missing.
-        propagate_deletes: whether deletes are carried over, so that the destination must hold nothing else.
         created_at: when its log group was created, so before its first execution; None if the group is missing.
         log_retention_days: how long its log lines are kept; None if for ever, or if the group is missing.
+        propagate_deletes: whether deletes are carried over, so that the destination must hold nothing else.
     """
 
     pipeline: Pipeline
