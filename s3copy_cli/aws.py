@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 # How many S3 requests one command keeps in flight; also the size of the connection pool.
 S3_CONCURRENCY = 32
+# How many functions one command has running for it at most, and seconds in which each has certainly ended.
+INVOKE_CONCURRENCY = 50
+LONGEST_INVOCATION = 930
 
 CREDENTIALS_HINT = (
     "Configure credentials (aws configure, AWS_PROFILE, or --profile NAME), "
@@ -109,6 +112,18 @@ class Aws:
         return client
 
     @cached_property
+    def lambda_invoke(self) -> LambdaClient:
+        """A Lambda client that waits for a function's answer as long as one may run, and asks only once."""
+        client: LambdaClient = self._client(
+            "lambda",
+            read_timeout=LONGEST_INVOCATION,
+            retries={"total_max_attempts": 1},
+            tcp_keepalive=True,
+            max_pool_connections=INVOKE_CONCURRENCY,
+        )
+        return client
+
+    @cached_property
     def logs(self) -> CloudWatchLogsClient:
         """The CloudWatch Logs client."""
         client: CloudWatchLogsClient = self._client("logs")
@@ -156,13 +171,13 @@ class Aws:
         return Pipeline(name=name, account_id=self.account_id, region=self.region, partition=partition)
 
     def _client(self, service: str, **config: Any) -> Any:
-        settings = Config(
-            user_agent_extra=f"s3copy/{__version__}",
-            retries={"mode": "standard", "total_max_attempts": 5},
-            connect_timeout=10,
-            read_timeout=60,
-            **{**config, **self._overrides},
-        )
+        defaults: dict[str, Any] = {
+            "user_agent_extra": f"s3copy/{__version__}",
+            "retries": {"mode": "standard", "total_max_attempts": 5},
+            "connect_timeout": 10,
+            "read_timeout": 60,
+        }
+        settings = Config(**{**defaults, **config, **self._overrides})
         return self.session.client(service, region_name=self.region, endpoint_url=self.endpoint_url, config=settings)
 
 

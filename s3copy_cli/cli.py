@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "deploy": ("s3copy_cli.commands.deploy", "deploy", "Update the function's code and settings."),
     "upload": ("s3copy_cli.commands.upload", "upload", "Put files into the source bucket."),
     "verify": ("s3copy_cli.commands.verify", "verify", "Prove that the destination equals the source."),
+    "repair": ("s3copy_cli.commands.repair", "repair", "Bring back what is missing or different at the destination."),
     "teardown": ("s3copy_cli.commands.teardown", "teardown", "Remove everything that setup built."),
     "local": ("s3copy_cli.commands.local", "local", "Start, stop and inspect the embedded AWS."),
 }

@@ -12,6 +12,7 @@ from s3copy_cli.verify.log_lines import (
     ErrorKind,
     LinesDropped,
     LogLine,
+    Note,
     Report,
     Start,
     Text,
@@ -120,12 +121,14 @@ class LogFold:
         executions: counts and durations.
         dropped_lines: how many lines Lambda says it could not deliver.
         succeeded_requests: requests that failed without naming a key, and succeeded when they were retried.
+        noted_requests: the keys of failed requests, as `repair` has noted them.
     """
 
     def __init__(self) -> None:
         self.executions = Executions()
         self.dropped_lines = 0
         self.succeeded_requests: set[str] = set()
+        self.noted_requests: dict[str, tuple[str, ...]] = {}
         self._causes: dict[str, Cause] = {}
         self._running: dict[str, _Execution] = {}
         self._ended_badly: dict[str, str] = {}
@@ -162,6 +165,9 @@ class LogFold:
             execution.is_in_traceback = True
             execution.failure = execution.failure or Error(ErrorKind.UNHANDLED, "Exception")
             execution.failure_ms = execution.failure_ms or time_ms
+        elif isinstance(line, Note):
+            if line.keys and len(self.noted_requests) < MAX_SUBJECTS:
+                self.noted_requests[line.request_id] = line.keys
         elif isinstance(line, LinesDropped):
             self.dropped_lines += line.count
         elif isinstance(line, End):

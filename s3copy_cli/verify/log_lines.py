@@ -137,13 +137,21 @@ class LinesDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What `repair` has written down: which keys a failed request was about."""
+
+    request_id: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Anything else; a line of a traceback, perhaps."""
 
     text: str
 
 
-LogLine = Start | End | Report | Done | Error | TracebackStart | LinesDropped | Text
+LogLine = Start | End | Report | Done | Error | TracebackStart | LinesDropped | Note | Text
 
 
 def classify(message: str) -> LogLine:
@@ -187,6 +195,11 @@ def _classify_document(document: Mapping[str, Any]) -> LogLine:
 
 
 def _classify_own(document: Mapping[str, Any], request_id: str) -> LogLine:
+    noted = document.get("noted_request_id")
+    if isinstance(noted, str):
+        keys = document.get("keys")
+        known = tuple(key[:_MAX_KEY] for key in keys if isinstance(key, str)) if isinstance(keys, list) else ()
+        return Note(noted[:36], known)
     outcome = _text(document.get("outcome"), _MAX_NAME)
     error = _mapping(document.get("error"))
     if outcome in _FAILED_OUTCOMES or _text(document.get("level")) in {"ERROR", "CRITICAL"}:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ class LogScan:
         executions: counts and durations from Lambda's own report lines.
         causes: the errors by cause, the most frequent first.
         succeeded_requests: requests that failed without naming a key and succeeded later.
+        noted_requests: the keys of failed requests, as `repair` has noted them.
     """
 
     group: str
@@ -49,6 +50,7 @@ class LogScan:
     executions: Executions
     causes: tuple[Cause, ...]
     succeeded_requests: frozenset[str]
+    noted_requests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class _IncompleteError(Exception):
@@ -98,6 +100,7 @@ def scan_logs(client: CloudWatchLogsClient, group: str, since: datetime | None, 
         executions=fold.executions,
         causes=tuple(sorted(fold.causes.values(), key=lambda cause: (-cause.count, cause.name))),
         succeeded_requests=frozenset(fold.succeeded_requests),
+        noted_requests=fold.noted_requests,
     )
 
 

@@ -22,6 +22,7 @@ class ParkedEvent:
         error: what the function said last.
         event_time: when S3 says it happened; None if it is not told.
         request_id: the invocation's id; empty if it is not told.
+        event_name: what happened, e.g. "ObjectCreated:Put"; empty if it is not told.
     """
 
     key: str | None
@@ -29,6 +30,7 @@ class ParkedEvent:
     error: str
     event_time: datetime | None = None
     request_id: str = ""
+    event_name: str = ""
 
 
 def parse_message(body: str, source_bucket: str) -> tuple[ParkedEvent, ...]:
@@ -44,21 +46,48 @@ def parse_message(body: str, source_bucket: str) -> tuple[ParkedEvent, ...]:
     condition = _text(context.get("condition")) or "unknown"
     error = ": ".join(text for text in (_text(payload.get("errorType")), _text(payload.get("errorMessage"))) if text)
     request_id = _text(context.get("requestId"))
-    records = _mapping(envelope.get("requestPayload")).get("Records")
-    if not isinstance(records, list) or not records:
+    subjects = list(_iter_subjects(_mapping(envelope.get("requestPayload")), source_bucket))
+    if not subjects:
         return (ParkedEvent(None, condition, error, request_id=request_id),)
     return tuple(
-        ParkedEvent(key, condition, error, event_time, request_id)
-        for key, event_time in _iter_records(records, source_bucket)
+        ParkedEvent(subject.key, condition, error, subject.event_time, request_id, subject.event_name)
+        for subject in subjects
     )
 
 
-def _iter_records(records: list[Any], source_bucket: str) -> Iterator[tuple[str | None, datetime | None]]:
-    for record in records:
-        details = _mapping(_mapping(record).get("s3"))
-        key = _mapping(details.get("object")).get("key")
-        is_ours = _mapping(details.get("bucket")).get("name") == source_bucket
-        yield _decoded(key) if is_ours else None, _time(_mapping(record).get("eventTime"))
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    key: str | None
+    event_time: datetime | None
+    event_name: str
+
+
+def _iter_subjects(event: Mapping[str, Any], source_bucket: str) -> Iterator[_Subject]:
+    """What an event is about, in the forms that the function accepts (docs/function.md)."""
+    continuation, detail = event.get("s3copy_continuation"), event.get("detail")
+    if isinstance(continuation, dict):
+        origin = _mapping(continuation.get("origin"))
+        is_ours = continuation.get("bucket") == source_bucket
+        key = _plain(continuation.get("key")) if is_ours else None
+        yield _Subject(key, _time(origin.get("event_time")), _text(origin.get("event_name")))
+    elif event.get("source") == "aws.s3" and isinstance(detail, dict):
+        is_ours = _mapping(detail.get("bucket")).get("name") == source_bucket
+        key = _plain(_mapping(detail.get("object")).get("key")) if is_ours else None
+        yield _Subject(key, _time(event.get("time")), _text(event.get("detail-type")))
+    else:
+        records = event.get("Records")
+        for record in records if isinstance(records, list) else []:
+            details = _mapping(_mapping(record).get("s3"))
+            key = _mapping(details.get("object")).get("key")
+            is_ours = _mapping(details.get("bucket")).get("name") == source_bucket
+            told = _mapping(record)
+            yield _Subject(
+                _decoded(key) if is_ours else None, _time(told.get("eventTime")), _text(told.get("eventName"))
+            )
+
+
+def _plain(key: object) -> str | None:
+    return key if isinstance(key, str) and key else None
 
 
 def _decoded(key: object) -> str | None:

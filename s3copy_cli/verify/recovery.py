@@ -16,7 +16,7 @@ class Recovery:
     Attributes:
         healed_keys: those whose object is proved, or no longer in the source.
         succeeded_requests: requests that failed and succeeded when they were retried.
-        parked_requests: the keys of the parked events by request id (None for a record that names no key).
+        parked_requests: the keys of parked and of noted events by request id (None for a record that names no key).
     """
 
     healed_keys: frozenset[str]
@@ -42,11 +42,15 @@ class Recovery:
         return bool(keys) and all(key in self.healed_keys for key in keys)
 
 
-def named_keys(causes: Iterable[Cause], events: Iterable[ParkedEvent]) -> list[str]:
-    """Every key that a log error or a parked event names, once, in a stable order."""
+def named_keys(
+    causes: Iterable[Cause], events: Iterable[ParkedEvent], requests: Mapping[str, tuple[str | None, ...]]
+) -> list[str]:
+    """Every key that a log error or a parked event names, or a failed request was about, once, in a stable order."""
     names: dict[str, None] = {}
     for cause in causes:
-        names.update((subject.key, None) for subject in cause.subjects if subject.key is not None)
+        for subject in cause.subjects:
+            keys = (subject.key,) if subject.key is not None else requests.get(subject.request_id, ())
+            names.update((key, None) for key in keys if key is not None)
     names.update((event.key, None) for event in events if event.key is not None)
     return list(names)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Protocol
@@ -94,9 +95,21 @@ class Listener(Protocol):
 
 
 def verify_pipeline(
-    deployed: DeployedPipeline, services: Services, options: VerifyOptions, listener: Listener
+    deployed: DeployedPipeline,
+    services: Services,
+    options: VerifyOptions,
+    listener: Listener,
+    *,
+    noted_requests: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Report:
     """Compare the buckets, read the logs, the metrics and the dead-letter queue, and come to a verdict.
+
+    Args:
+        deployed: what to verify.
+        services: what to ask.
+        options: what the person asked for.
+        listener: is told how far it has come.
+        noted_requests: the keys of failed requests, where they were noted so lately that the log may not tell yet.
 
     Raises:
         S3CopyError: something that had to be asked could not be asked.
@@ -121,7 +134,12 @@ def verify_pipeline(
         dead_letter = _peek(deployed, services)
         # An object may have changed since the walk: what a failure names is looked at once more.
         healed: set[str] = set()
-        names = named_keys(scan.causes, dead_letter.events)
+        requests: Mapping[str, tuple[str | None, ...]] = {
+            **scan.noted_requests,
+            **(noted_requests or {}),
+            **parked_requests(dead_letter.events),
+        }
+        names = named_keys(scan.causes, dead_letter.events, requests)
         # Where deletes are carried over, what is left at the destination is a deletion that has failed.
         harmless = {Outcome.PROVED} if deployed.propagate_deletes else {Outcome.PROVED, Outcome.EXTRA}
         for key, again in engine.iter_again(names):
@@ -129,7 +147,7 @@ def verify_pipeline(
             if again is None or again.outcome in harmless:
                 healed.add(key)
 
-    recovery = Recovery(frozenset(healed), scan.succeeded_requests, parked_requests(dead_letter.events))
+    recovery = Recovery(frozenset(healed), scan.succeeded_requests, requests)
     objects = ObjectsReport(
         counts=tally.counts,
         source_objects=tally.source_objects,

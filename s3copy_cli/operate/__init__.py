@@ -1,0 +1,1 @@
+"""Keeping a pipeline in order: bringing back what has not arrived."""

@@ -1,0 +1,51 @@
+"""Whether uploads start the function at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import is_denied, translate_errors
+from s3copy_cli.deployed import DeployedPipeline
+from s3copy_cli.errors import NotSetUpError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def require_trigger(client: S3Client, deployed: DeployedPipeline, setup_command: str) -> None:
+    """Make sure that the source bucket notifies the function.
+
+    Without that, what is brought back today is missing again with the next upload. Who may not read the notifications
+    is not kept from repairing.
+
+    Args:
+        client: S3.
+        deployed: the pipeline.
+        setup_command: the command line that puts the trigger right.
+
+    Raises:
+        NotSetUpError: there is no trigger, or it starts another function.
+        AwsError: S3 failed, other than by refusing.
+    """
+    doing = f"looking for the trigger of the source bucket {deployed.source.name}"
+    pipeline = deployed.pipeline
+    with translate_errors(doing):
+        try:
+            configuration = client.get_bucket_notification_configuration(
+                Bucket=deployed.source.name, ExpectedBucketOwner=deployed.source.owner
+            )
+        except ClientError as error:
+            if is_denied(error):
+                return
+            raise
+    for entry in configuration.get("LambdaFunctionConfigurations", []):
+        if entry.get("Id") == pipeline.notification_id and entry["LambdaFunctionArn"] == pipeline.function_arn:
+            return
+    raise NotSetUpError(
+        doing,
+        f"no trigger {pipeline.notification_id} starts the function {pipeline.function_name}, so new objects are not "
+        "copied",
+        f"Put it right with: {setup_command}. Then run repair again for what has been missed.",
+    )

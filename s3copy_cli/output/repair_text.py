@@ -1,0 +1,162 @@
+"""What repair did and what is left, for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from s3copy_cli.operate.planning import Plan
+from s3copy_cli.operate.queue_cleaning import Cleaned
+from s3copy_cli.operate.repairing import Fate, Repairs
+from s3copy_cli.operate.run import RepairReport
+from s3copy_cli.output.safe import safe, shorten
+from s3copy_cli.verify.compare import Outcome
+from s3copy_cli.verify.report import Report
+from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.wording import human_size, plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_MEANINGS = {
+    Outcome.DIFFERS: "differs",
+    Outcome.MISSING: "missing at the destination",
+    Outcome.EXTRA: "only at the destination",
+    Outcome.UNPROVED: "could not be proved",
+    Outcome.ERROR: "could not be looked at",
+}
+_LEFT = frozenset({Outcome.DIFFERS, Outcome.MISSING, Outcome.UNPROVED, Outcome.ERROR})
+_MAX_KEY = 120
+_MAX_CAUSE = 600
+_MAX_FIELDS = 5
+
+
+def write_plan(plan: Plan, console: Console, *, source: str, repair_command: str) -> None:
+    """Write what a dry run found.
+
+    Args:
+        plan: what the walk found.
+        console: where to write.
+        source: the source bucket's name.
+        repair_command: the command line that does it.
+    """
+    for difference in plan.first:
+        what = "delete at the destination" if difference.outcome is Outcome.EXTRA else human_size(difference.size)
+        _line(console, f"{difference.outcome.sigil} {_key(difference.key)}  {what}")
+    if plan.total > len(plan.first):
+        _line(console, f"… and {plural(plan.total - len(plan.first), 'more object')}", "dim")
+    for line in _left_alone(plan):
+        _line(console, line, "yellow")
+    if plan.total:
+        _line(console, f"would bring back {_amount(plan)} of {source}; nothing was done", "bold")
+        _line(console, f"Next: {repair_command}")
+    else:
+        _line(console, "nothing to bring back", "bold")
+
+
+def write_text(
+    report: RepairReport, console: Console, *, propagate_deletes: bool, verify_command: str, prove_command: str
+) -> None:
+    """Write what was done, what is left and why, and the verdict.
+
+    Args:
+        report: the result; not of a dry run.
+        console: where to write.
+        propagate_deletes: whether an object that only the destination has is a failure.
+        verify_command: the command line that shows everything.
+        prove_command: the command line that proves what neither ETags nor checksums prove.
+    """
+    if report.repairs is None or report.cleaned is None or report.verification is None:
+        raise ValueError("a dry run has a plan only")
+    _line(console, f"Repair        {_done(report.plan, report.repairs)}")
+    _line(console, f"Dead letters  {_cleaned(report.cleaned)}")
+    verification = report.verification
+    kinds = _LEFT | ({Outcome.EXTRA} if propagate_deletes else set())
+    left = [result for result in verification.objects.listed if result.outcome in kinds]
+    for result in left:
+        _write_left(result, report.repairs, verification, console)
+    hidden = sum(verification.objects.counts[kind] for kind in kinds) - len(left)
+    if hidden > 0:
+        _line(console, f"… and {plural(hidden, 'more object')} ({verify_command} --max-listed 0 lists all)", "dim")
+    if verification.objects.counts[Outcome.UNPROVED]:
+        # `?` is no work for the function: the copy is there.
+        _line(
+            console,
+            f"? is copied already, and copying it again proves no more. What proves it, by reading both sides: "
+            f"{prove_command}",
+        )
+    for cause in verification.logs.causes:
+        if cause.unrecovered:
+            _line(console, f"! {safe(cause.cause.name)}: {plural(cause.unrecovered, 'unrecovered error')}", "red")
+            _line(console, f"    {cause.remedy}", "bold")
+    console.print()
+    if verification.is_proved:
+        objects = verification.objects
+        amount = f"{plural(objects.source_objects, 'object')}, {human_size(objects.source_bytes)}"
+        _line(console, f"proved: {amount}, destination equals source", "bold green")
+    else:
+        reasons = "; ".join(safe(reason) for reason in verification.reasons)
+        _line(console, f"not shown equal: {reasons}", "bold red")
+        _line(console, f"Next: {verify_command} (shows everything that is known), then repair again")
+
+
+def _done(plan: Plan, repairs: Repairs) -> str:
+    if not plan.total:
+        return "nothing to bring back"
+    gone = repairs.fates[Fate.GONE]
+    parts = [f"{repairs.in_order:,} of {_amount(plan)} in order by {plural(repairs.invocations, 'invocation')}"]
+    parts += [f"{gone:,} of them gone from the source meanwhile"] if gone else []
+    if repairs.fates[Fate.UNPROVED]:
+        parts.append(f"{repairs.fates[Fate.UNPROVED]:,} copied, but not provably equal (?)")
+    parts += [f"{len(repairs.under_way):,} still under way"] if repairs.under_way else []
+    parts += [f"{repairs.failed:,} not brought back"] if repairs.failed else []
+    return ", ".join(parts)
+
+
+def _cleaned(cleaned: Cleaned) -> str:
+    if not cleaned.removed and not cleaned.kept:
+        text = f"none ({cleaned.queue})"
+    else:
+        text = f"{plural(cleaned.removed, 'parked event')} removed, {cleaned.kept:,} kept ({cleaned.queue})"
+    return f"{text}; {safe(cleaned.problem)}" if cleaned.problem else text
+
+
+def _amount(plan: Plan) -> str:
+    kinds = ", ".join(f"{count:,} {outcome.sigil}" for outcome, count in plan.counts.items())
+    return f"{plural(plan.total, 'object')} ({kinds}; {human_size(plan.size)})"
+
+
+def _left_alone(plan: Plan) -> Iterator[str]:
+    if plan.left[Outcome.UNPROVED]:
+        yield (
+            f"? {plural(plan.left[Outcome.UNPROVED], 'object')} could not be proved: copied already, so repair does "
+            "not help; verify --level content reads both sides"
+        )
+    if plan.left[Outcome.ERROR]:
+        yield f"! {plural(plan.left[Outcome.ERROR], 'object')} could not be looked at: verify says why"
+
+
+def _write_left(result: ObjectResult, repairs: Repairs, verification: Report, console: Console) -> None:
+    style = "yellow" if result.outcome is Outcome.UNPROVED else "red"
+    _line(console, f"{result.outcome.sigil} {_key(result.key)}: {_MEANINGS[result.outcome]}", style)
+    if result.fields:
+        more = f" and {len(result.fields) - _MAX_FIELDS} more" if len(result.fields) > _MAX_FIELDS else ""
+        named = ", ".join(safe(field.name) for field in result.fields[:_MAX_FIELDS])
+        word = "not comparable" if result.outcome is Outcome.UNPROVED else "not equal"
+        _line(console, f"    {word}: {named}{more}")
+    cause = result.message or verification.objects.causes.get(result.key) or repairs.failures.get(result.key)
+    if cause is None and result.key in repairs.under_way:
+        cause = "its copy may still be running"
+    if cause and result.outcome is not Outcome.UNPROVED:
+        shown = safe(cause)
+        _line(console, f"    why: {shown if len(shown) <= _MAX_CAUSE else shown[:_MAX_CAUSE] + '…'}")
+
+
+def _key(key: str) -> str:
+    return shorten(safe(key), _MAX_KEY)
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    from rich.text import Text
+
+    console.print(Text(text, style=style))
