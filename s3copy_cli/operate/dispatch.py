@@ -22,7 +22,7 @@ MAX_IN_FLIGHT = INVOKE_CONCURRENCY
 # How long Lambda may refuse to run the function at all.
 _PATIENCE_SECONDS = 300.0
 _FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 20.0
+_LONGEST_PAUSE = 5.0
 # After so many answers without a refusal one more invocation is tried.
 _ANSWERS_TO_GROW = 10
 
@@ -72,6 +72,7 @@ class Dispatcher:
         self._in_flight = 0
         self._refused_since: float | None = None
         self._pause = _FIRST_PAUSE
+        self._held_until = clock.monotonic()
         self._calm_answers = 0
 
     def iter_answers(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Answer]]:
@@ -128,7 +129,11 @@ class Dispatcher:
             _give_up(answer)
         self._limit = max(1, self._in_flight)
         self._calm_answers = 0
+        if now < self._held_until:
+            # One of several that were refused at the same moment.
+            return
         self._pace.hold(self._pause)
+        self._held_until = now + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _speed_up(self) -> None:

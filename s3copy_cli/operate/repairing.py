@@ -91,8 +91,9 @@ class Watcher(Protocol):
 class Repairer:
     """Brings pages of differences back.
 
-    What fails in company is tried once more alone, so that one object that the function cannot copy, or that kills
-    it, keeps no other one from being copied.
+    Where the function could not say which keys failed, e.g. because it was ended, each key is tried once more alone,
+    so that one that kills it keeps no other one from being copied. What the function itself says it cannot copy is not
+    asked for again: it has tried each key in several rounds.
 
     Args:
         send: runs the function on batches.
@@ -122,6 +123,7 @@ class Repairer:
         alone = [difference for difference in page if difference.key in again]
         for key, why in self._look(alone, self._run((difference,) for difference in alone)).items():
             self._leave(key, why)
+            self._watcher.on_looked()
 
     def follow(self, seconds: float, clock: Clock) -> None:
         """Look again at what is under way, at growing intervals, until it has arrived or the time is over."""
@@ -154,16 +156,18 @@ class Repairer:
         return answers
 
     def _look(self, page: Sequence[Difference], answers: Mapping[str, Answer]) -> dict[str, str]:
-        """Look at every key. Those that are not in order and whose invocation failed come back, with the reason."""
+        """Look at every key. Those that are worth another try come back, with what was said of them."""
         again: dict[str, str] = {}
         for key, result in self._look_again(difference.key for difference in page):
             fate = fate_of(result, propagate_deletes=self._propagate_deletes)
             answer = answers[key]
             if fate is not Fate.OPEN:
                 self.repairs.fates[fate] += 1
-            elif answer.said is Said.FAILED:
+            elif answer.said is Said.FAILED and not answer.names_its_keys:
                 again[key] = answer.message
                 continue
+            elif answer.said is Said.FAILED:
+                self._leave(key, answer.message)
             elif answer.goes_on:
                 self._await(key)
             else:
