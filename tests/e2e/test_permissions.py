@@ -43,6 +43,16 @@ def person(embedded: LocalAws, clients: Callable[[str], Any]) -> dict[str, str]:
     }
 
 
+def park(clients: Callable[[str], Any], key: str) -> None:
+    """An event as Lambda would park it."""
+    sqs = clients("sqs")
+    record = {"s3": {"bucket": {"name": "s3copy-source-000000000000-us-east-1-an"}, "object": {"key": key}}}
+    body = {"requestContext": {"requestId": "r", "condition": "x"}, "requestPayload": {"Records": [record]}}
+    sqs.send_message(
+        QueueUrl=sqs.get_queue_url(QueueName="s3copy-dead-letter")["QueueUrl"], MessageBody=json.dumps(body)
+    )
+
+
 def test_the_documented_policy_is_enough_for_the_whole_job(
     s3copy: Run, person: dict[str, str], account: Callable[[], Any], clients: Callable[[str], Any]
 ) -> None:
@@ -52,6 +62,13 @@ def test_the_documented_policy_is_enough_for_the_whole_job(
     s3copy("upload", sample, "--tag", "team=blue", "--metadata", "a=b", "--wait", expect=0, **person)
     s3copy("verify", expect=0, **person)
 
+    # Missing again, and with an event that is parked.
+    clients("s3").delete_object(Bucket="s3copy-destination-000000000000-us-east-1-an", Key="sample.csv")
+    park(clients, "sample.csv")
+    repaired = s3copy("repair", "--json", expect=0, **person).data
+    assert repaired["repaired"]["proved"] == 1
+    assert repaired["dead_letter"] == {"queue": "s3copy-dead-letter", "removed": 1, "kept": 0, "problem": None}
+
     # Everything put right again, so that the updating calls are needed too.
     clients("lambda").update_function_configuration(FunctionName="s3copy", Timeout=3)
     clients("logs").delete_retention_policy(logGroupName="/aws/lambda/s3copy")
@@ -60,6 +77,27 @@ def test_the_documented_policy_is_enough_for_the_whole_job(
 
     s3copy("teardown", "--yes", expect=0, **person)
     assert {name for name, found in account().items() if found} == {"users"}
+
+
+@pytest.mark.parametrize(
+    ("action", "exit_code"),
+    [("lambda:InvokeFunction", 1), ("sqs:DeleteMessage", 1), ("logs:PutLogEvents", 1)],
+)
+def test_what_repair_may_not_do_is_named(
+    s3copy: Run, person: dict[str, str], clients: Callable[[str], Any], action: str, exit_code: int
+) -> None:
+    s3copy("setup", expect=0, **person)
+    clients("s3").put_object(Bucket="s3copy-source-000000000000-us-east-1-an", Key="a", Body=b"1")
+    s3copy("verify", "--wait", "60", expect=0, **person)
+    clients("s3").delete_object(Bucket="s3copy-destination-000000000000-us-east-1-an", Key="a")
+    park(clients, "a")
+    policy = person_s_policy()
+    for statement in policy["Statement"]:
+        if isinstance(statement["Action"], list):
+            statement["Action"] = [one for one in statement["Action"] if one != action]
+    clients("iam").put_user_policy(UserName="person", PolicyName="s3copy", PolicyDocument=json.dumps(policy))
+    outcome = s3copy("repair", expect=exit_code, **person)
+    assert action in outcome.stderr
 
 
 def test_another_pipeline_is_out_of_reach(s3copy: Run, person: dict[str, str]) -> None:

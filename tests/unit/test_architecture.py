@@ -16,15 +16,16 @@ CLI = Path(s3copy_cli.__file__).parent
 HANDLER = Path(next(iter(lambda_handler.__path__)))
 
 # package or module -> what of s3copy_cli it may not import, at module level or inside a function.
-LAYERS = ["cli", "commands", "output", "provision", "transfer", "verify", "local", "deployed", "s3", "aws"]
+LAYERS = ["cli", "commands", "output", "provision", "transfer", "operate", "verify", "local", "deployed", "s3", "aws"]
 FORBIDDEN = {
-    "provision": {"cli", "commands", "output", "transfer", "verify", "local"},
-    "transfer": {"cli", "commands", "output", "provision", "verify", "local"},
-    "verify": {"cli", "commands", "output", "provision", "transfer", "local"},
-    "local": {"cli", "commands", "output", "provision", "transfer", "verify", "aws", "s3"},
-    "s3": {"cli", "commands", "output", "provision", "transfer", "verify", "local", "deployed"},
-    "aws": {"cli", "commands", "output", "provision", "transfer", "verify", "s3", "deployed"},
-    "deployed": {"cli", "commands", "output", "provision", "transfer", "verify", "local"},
+    "provision": {"cli", "commands", "output", "transfer", "operate", "verify", "local"},
+    "transfer": {"cli", "commands", "output", "provision", "operate", "verify", "local"},
+    "operate": {"cli", "commands", "output", "provision", "transfer", "local"},
+    "verify": {"cli", "commands", "output", "provision", "transfer", "operate", "local"},
+    "local": {"cli", "commands", "output", "provision", "transfer", "operate", "verify", "aws", "s3"},
+    "s3": {"cli", "commands", "output", "provision", "transfer", "operate", "verify", "local", "deployed"},
+    "aws": {"cli", "commands", "output", "provision", "transfer", "operate", "verify", "s3", "deployed"},
+    "deployed": {"cli", "commands", "output", "provision", "transfer", "operate", "verify", "local"},
     "config": {*LAYERS},
     "errors": {*LAYERS, "config"},
 }
@@ -32,6 +33,9 @@ FORBIDDEN = {
 PURE = [
     "config.py",
     "errors.py",
+    "operate/events.py",
+    "operate/planning.py",
+    "operate/to_json.py",
     "output/safe.py",
     "provision/desired.py",
     "provision/function_state.py",
