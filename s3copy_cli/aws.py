@@ -24,6 +24,7 @@ from s3copy_cli.errors import AwsError, CredentialsError, S3CopyError, UsageErro
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -106,6 +107,12 @@ class Aws:
     def lambda_(self) -> LambdaClient:
         """The Lambda client."""
         client: LambdaClient = self._client("lambda")
+        return client
+
+    @cached_property
+    def kms(self) -> KMSClient:
+        """The KMS client."""
+        client: KMSClient = self._client("kms")
         return client
 
     @cached_property

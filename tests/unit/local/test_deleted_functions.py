@@ -24,12 +24,12 @@ class LambdaService(SimpleNamespace):
         """What an event has of a function."""
         return {**self._functions[name], "config": dict(self._functions[name]["config"])}
 
-    def execute(self, function: Any, config: Any, event: Any) -> dict[str, Any]:
-        self.done.append(event)
+    def execute(self, function: Any, event: str) -> dict[str, Any]:
+        self.done.append(f"{event} of {function['config']['FunctionName']}")
         return {"error": True}
 
     def write(self, function: Any, request_id: str) -> None:
-        self.done.append(f"log of {request_id}")
+        self.done.append(f"log of {function['config']['FunctionName']}: {request_id}")
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def service() -> LambdaService:
 def test_a_function_that_stands_runs_and_logs(service: LambdaService) -> None:
     function = service.record("copy")
     service._functions["copy"]["config"]["Timeout"] = 5
-    assert service._execute_function_dispatch(function, function["config"], "event") == {"error": True}
+    assert service._execute_function_dispatch(function, "event") == {"error": True}
     service._emit_lambda_logs(function, "1")
-    assert service.done == ["event", "log of 1"]
+    assert service.done == ["event of copy", "log of copy: 1"]
 
 
 @pytest.mark.parametrize("is_made_anew", [False, True])
@@ -54,7 +54,7 @@ def test_events_and_logs_of_a_deleted_function_are_dropped(service: LambdaServic
     del service._functions["copy"]
     if is_made_anew:
         service.create("copy")
-    assert not service._execute_function_dispatch(function, function["config"], "event").get("error")
+    assert not service._execute_function_dispatch(function, "event").get("error")
     service._emit_lambda_logs(function, "1")
     assert service.done == []
 
