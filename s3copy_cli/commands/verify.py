@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -82,8 +81,6 @@ def verify(app: App, wait: float, since: str | None, level: Level, max_listed: i
         deploy_command=app.command("deploy"),
     )
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
-    # Where deletes are carried over, an object that only the destination has is a difference.
-    options = replace(options, strict=strict or deployed.propagate_deletes)
     services = Services(
         store=BotoObjectStore(app.aws.s3),
         logs=app.aws.logs,
@@ -126,7 +123,7 @@ class _Progress:
         if pending == self._pending:
             return
         if self._pending is None:
-            self._terminal.say(f"waiting up to {self._wait:g} s for copies under way: {pending} missing or different")
+            self._terminal.say(f"waiting up to {self._wait:g} s for what may be under way: {pending} pending")
         else:
             self._terminal.say(f"  {pending} left")
         self._pending = pending

@@ -36,11 +36,12 @@ class ObjectResult:
     source_modified: datetime | None = None
     destination_modified: datetime | None = None
 
-    @property
-    def may_be_under_way(self) -> bool:
-        """Whether a copy that is still running would explain it."""
+    def may_be_under_way(self, *, propagate_deletes: bool) -> bool:
+        """Whether a copy that is still running would explain it, or a deletion where deletes are carried over."""
         if self.outcome in (Outcome.MISSING, Outcome.DIFFERS):
             return True
+        if self.outcome is Outcome.EXTRA:
+            return propagate_deletes
         if self.outcome is not Outcome.UNPROVED or self.source_modified is None or self.destination_modified is None:
             return False
         return self.destination_modified < self.source_modified

@@ -103,7 +103,7 @@ def verify_pipeline(
     """
     clock = services.clock
     with ObjectEngine(services.store, deployed.source, deployed.destination, options.level) as engine:
-        tally = Tally(options.max_listed)
+        tally = Tally(options.max_listed, propagate_deletes=deployed.propagate_deletes)
         for result in engine.iter_all():
             tally.add(result, clock.monotonic())
             listener.on_object()
@@ -122,9 +122,11 @@ def verify_pipeline(
         # An object may have changed since the walk: what a failure names is looked at once more.
         healed: set[str] = set()
         names = named_keys(scan.causes, dead_letter.events)
+        # Where deletes are carried over, what is left at the destination is a deletion that has failed.
+        harmless = {Outcome.PROVED} if deployed.propagate_deletes else {Outcome.PROVED, Outcome.EXTRA}
         for key, again in engine.iter_again(names):
             tally.correct(key, again)
-            if again is None or again.outcome in (Outcome.PROVED, Outcome.EXTRA):
+            if again is None or again.outcome in harmless:
                 healed.add(key)
 
     recovery = Recovery(frozenset(healed), scan.succeeded_requests, parked_requests(dead_letter.events))
@@ -168,7 +170,9 @@ def verify_pipeline(
         logs=logs,
         metrics=metrics,
         dead_letter=parked,
-        reasons=find_reasons(objects, logs, metrics, parked, strict=options.strict),
+        reasons=find_reasons(
+            objects, logs, metrics, parked, strict=options.strict, propagate_deletes=deployed.propagate_deletes
+        ),
     )
 
 

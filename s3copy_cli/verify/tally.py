@@ -10,22 +10,23 @@ from s3copy_cli.verify.compare import Outcome
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.verify.walk import key_order
 
-_HARMLESS = (Outcome.PROVED, Outcome.EXTRA)
-
 
 class Tally:
     """Counts, and the results that are needed later.
 
     Args:
         keep: how many proved and how many extra objects to remember; None for all.
+        propagate_deletes: whether deletes are carried over, so that an extra object is open as long as it is there.
     """
 
-    def __init__(self, keep: int | None) -> None:
+    def __init__(self, keep: int | None, *, propagate_deletes: bool = False) -> None:
         self._keep = keep
+        self._propagate_deletes = propagate_deletes
+        harmless = (Outcome.PROVED,) if propagate_deletes else (Outcome.PROVED, Outcome.EXTRA)
         self._counts: Counter[Outcome] = Counter()
         self._open: dict[str, ObjectResult] = {}
         self._seen_at: dict[str, float] = {}
-        self._remembered: dict[Outcome, dict[str, ObjectResult]] = {outcome: {} for outcome in _HARMLESS}
+        self._remembered: dict[Outcome, dict[str, ObjectResult]] = {outcome: {} for outcome in harmless}
         self.source_bytes = 0
         self.newest_copy: datetime | None = None
 
@@ -41,13 +42,22 @@ class Tally:
 
     @property
     def is_all_proved(self) -> bool:
-        """Whether every object of the source is proved."""
+        """Whether every object of the source is proved, and nothing is left of what it no longer has."""
         return not self._open
 
     @property
     def open_results(self) -> Mapping[str, ObjectResult]:
-        """Every key that is neither proved nor extra."""
+        """Every key that is not proved; extra ones only where deletes are carried over."""
         return self._open
+
+    @property
+    def pending(self) -> Mapping[str, ObjectResult]:
+        """The open results that something still under way would explain."""
+        return {
+            key: result
+            for key, result in self._open.items()
+            if result.may_be_under_way(propagate_deletes=self._propagate_deletes)
+        }
 
     def seen_at(self, key: str) -> float:
         """When an open key was first found, by the monotonic clock."""
@@ -80,7 +90,7 @@ class Tally:
         if key in self._open:
             self.replace(key, result)
             return
-        if result is None or result.outcome in _HARMLESS:
+        if result is None or result.outcome in self._remembered:
             return
         for outcome, remembered in self._remembered.items():
             old = remembered.pop(key, None)
@@ -100,5 +110,7 @@ class Tally:
 
     def listed(self) -> list[ObjectResult]:
         """What a listing shows, the most important first: open, extra, proved; each in key order."""
-        groups = [self._open, self._remembered[Outcome.EXTRA], self._remembered[Outcome.PROVED]]
+        extra = {key: result for key, result in self._open.items() if result.outcome is Outcome.EXTRA}
+        different = {key: result for key, result in self._open.items() if key not in extra}
+        groups = [different, extra or self._remembered.get(Outcome.EXTRA, {}), self._remembered[Outcome.PROVED]]
         return [group[key] for group in groups for key in sorted(group, key=key_order)]

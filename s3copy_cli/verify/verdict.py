@@ -21,7 +21,13 @@ _OBJECT_REASONS = (
 
 
 def find_reasons(
-    objects: ObjectsReport, logs: LogsReport, metrics: Metrics, dead_letter: DeadLetterReport, *, strict: bool
+    objects: ObjectsReport,
+    logs: LogsReport,
+    metrics: Metrics,
+    dead_letter: DeadLetterReport,
+    *,
+    strict: bool,
+    propagate_deletes: bool = False,
 ) -> tuple[str, ...]:
     """Every reason why this is not a proof, in the order of importance; none means that it is one.
 
@@ -31,9 +37,10 @@ def find_reasons(
         metrics: what CloudWatch says.
         dead_letter: what is parked.
         strict: whether objects that only the destination has are a reason too.
+        propagate_deletes: whether deletes are carried over, so that they are one in any case.
     """
     reasons = (
-        *_object_reasons(objects, strict=strict),
+        *_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes),
         *_log_reasons(logs),
         *_parked_reasons(dead_letter),
         *_metric_reasons(metrics),
@@ -42,12 +49,13 @@ def find_reasons(
     return (*reasons, *_dropped_reasons(metrics, dead_letter)) if reasons else ()
 
 
-def _object_reasons(objects: ObjectsReport, *, strict: bool) -> Iterator[str]:
+def _object_reasons(objects: ObjectsReport, *, strict: bool, propagate_deletes: bool) -> Iterator[str]:
     for outcome, what in _OBJECT_REASONS:
         if objects.counts[outcome]:
             yield f"{plural(objects.counts[outcome], 'object')} {what}"
-    if strict and objects.counts[Outcome.EXTRA]:
-        yield f"{plural(objects.counts[Outcome.EXTRA], 'object')} only at the destination (--strict)"
+    if (strict or propagate_deletes) and objects.counts[Outcome.EXTRA]:
+        why = "deletes are propagated" if propagate_deletes else "--strict"
+        yield f"{plural(objects.counts[Outcome.EXTRA], 'object')} only at the destination ({why})"
 
 
 def _log_reasons(logs: LogsReport) -> Iterator[str]:

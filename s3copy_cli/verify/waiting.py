@@ -1,4 +1,4 @@
-"""Waiting for copies that may still be under way."""
+"""Waiting for copies, and deletions, that may still be under way."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def wait_for_copies(
     clock: Clock,
     on_pending: Callable[[int], object],
 ) -> float:
-    """Look again at every missing or differing object until `wait` seconds have passed since it was first seen.
+    """Look again at every pending object until `wait` seconds have passed since it was first seen.
 
     Ends early when nothing is pending, and when every pending object's own event is parked, so that no copy can
     come any more.
@@ -43,7 +43,7 @@ def wait_for_copies(
     """
     started = clock.monotonic()
     interval = _FIRST_INTERVAL
-    pending = _pending(tally)
+    pending = tally.pending
     if wait <= 0 or not pending:
         return 0.0
     on_pending(len(pending))
@@ -60,15 +60,11 @@ def wait_for_copies(
             clock.sleep(pause)
         for key, result in look_again(active):
             tally.replace(key, result)
-        pending = _pending(tally)
+        pending = tally.pending
         on_pending(len(pending))
         interval = min(interval * _GROWTH, _LONGEST_INTERVAL)
         is_first = False
     return clock.monotonic() - started
-
-
-def _pending(tally: Tally) -> dict[str, ObjectResult]:
-    return {key: result for key, result in tally.open_results.items() if result.may_be_under_way}
 
 
 def _are_all_parked(pending: Mapping[str, ObjectResult], parked_at: Mapping[str, datetime]) -> bool:

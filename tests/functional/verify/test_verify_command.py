@@ -354,7 +354,7 @@ def test_json_is_the_only_thing_on_stdout(world: Any, s3copy: Run) -> None:
 def test_the_wait_is_told_on_stderr(world: Any, s3copy: Run) -> None:
     world.put("late.csv")
     outcome = s3copy("verify", "--wait", "0.3", expect=3)
-    assert "waiting up to 0.3 s for copies under way: 1 missing or different" in outcome.stderr
+    assert "waiting up to 0.3 s for what may be under way: 1 pending" in outcome.stderr
     assert "waiting" not in outcome.stdout
 
 

@@ -183,11 +183,17 @@ def test_what_a_running_copy_would_explain(head: Head) -> None:
     moment = datetime(2026, 1, 1)
     earlier = moment - timedelta(seconds=5)
     stale = ObjectResult("k", Outcome.UNPROVED, source_modified=moment, destination_modified=earlier)
-    assert stale.may_be_under_way
-    assert not replace(stale, source_modified=earlier).may_be_under_way
-    assert not replace(stale, source_modified=None).may_be_under_way
-    assert ObjectResult("k", Outcome.MISSING).may_be_under_way
-    assert not ObjectResult("k", Outcome.ERROR).may_be_under_way
+    assert is_pending(stale)
+    assert not is_pending(replace(stale, source_modified=earlier))
+    assert not is_pending(replace(stale, source_modified=None))
+    assert is_pending(ObjectResult("k", Outcome.MISSING))
+    assert not is_pending(ObjectResult("k", Outcome.ERROR))
+    assert not is_pending(ObjectResult("k", Outcome.EXTRA))
+    assert ObjectResult("k", Outcome.EXTRA).may_be_under_way(propagate_deletes=True)
+
+
+def is_pending(result: ObjectResult) -> bool:
+    return result.may_be_under_way(propagate_deletes=False)
 
 
 class Waiting:
@@ -196,11 +202,11 @@ class Waiting:
     def __init__(self, store: Any, time: Any, source: Bucket, destination: Bucket) -> None:
         self.store, self.time = store, time
         self.buckets = source, destination
-        self.tally = Tally(None)
         self.parked: dict[str, datetime] = {}
         self.pending: list[int] = []
 
-    def run(self, wait: float, walk_seconds: float = 0.0) -> float:
+    def run(self, wait: float, walk_seconds: float = 0.0, *, propagate_deletes: bool = False) -> float:
+        self.tally = Tally(None, propagate_deletes=propagate_deletes)
         with ObjectEngine(self.store, *self.buckets, "metadata") as engine:
             for result in engine.iter_all():
                 self.tally.add(result, self.time.seconds)
@@ -251,6 +257,25 @@ def test_nothing_is_pending(waiting: Waiting, head: Head) -> None:
     waiting.store.destination["extra"] = head("extra")
     assert waiting.run(30) == 0
     assert waiting.pending == []
+
+
+def test_a_deletion_under_way_is_waited_for_where_deletes_are_propagated(waiting: Waiting, head: Head) -> None:
+    waiting.store.put(head("a"))
+    waiting.store.destination["extra"] = head("extra")
+    waiting.time.on_sleep = lambda now: now > 3 and waiting.store.destination.pop("extra", None)
+    assert 3 < waiting.run(30, propagate_deletes=True) < 8
+    assert waiting.tally.is_all_proved
+    assert waiting.tally.counts[Outcome.EXTRA] == 0
+    assert (waiting.pending[0], waiting.pending[-1]) == (1, 0)
+
+
+def test_a_deletion_that_never_comes_is_what_it_is(waiting: Waiting, head: Head) -> None:
+    waiting.store.put(head("a"))
+    waiting.store.destination["extra"] = head("extra")
+    assert waiting.run(30, propagate_deletes=True) == pytest.approx(30)
+    assert waiting.tally.counts[Outcome.EXTRA] == 1
+    assert (waiting.tally.source_objects, waiting.tally.source_bytes) == (1, 5)
+    assert [result.key for result in waiting.tally.listed()] == ["extra", "a"]
 
 
 def test_after_a_walk_longer_than_the_wait_there_is_one_more_look(waiting: Waiting, head: Head) -> None:
