@@ -24,7 +24,6 @@ from s3copy_cli.errors import AwsError, CredentialsError, S3CopyError, UsageErro
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_iam import IAMClient
-    from mypy_boto3_kms import KMSClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -110,10 +109,9 @@ class Aws:
         return client
 
     @cached_property
-    def kms(self) -> KMSClient:
+    def kms(self) -> Any:
         """The KMS client."""
-        client: KMSClient = self._client("kms")
-        return client
+        return self._client("kms")
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
