@@ -97,16 +97,26 @@ def checksums_of(response: Response) -> tuple[tuple[str, str], ...]:
     return tuple((name, response[name]) for name in sorted(names))
 
 
+def as_sent(header: str) -> str:
+    """A header's text as the SDK has to be given it: UTF-8 is what it sends, but it reads UTF-8 as Latin-1.
+
+    S3 itself sends ASCII only: for anything else, words encoded by RFC 2047, which it decodes when they come back.
+    """
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
+
+
 @contextmanager
-def raw_expires(client: S3Client, text: str | None) -> Iterator[None]:
-    """Send this Expires header as it is: the SDK takes dates only, S3 keeps any text."""
-    event, handler_id = "before-call.s3.CreateMultipartUpload", "s3copy-expires"
+def raw_headers(client: S3Client, headers: Mapping[str, str]) -> Iterator[None]:
+    """Send these headers with CreateMultipartUpload as they are, though the SDK would refuse them."""
+    event, handler_id = "before-call.s3.CreateMultipartUpload", "s3copy-headers"
 
-    def add_header(params: dict[str, Any], **_: object) -> None:
-        if text is not None:
-            params["headers"]["Expires"] = text
+    def add_headers(params: dict[str, Any], **_: object) -> None:
+        params["headers"].update(headers)
 
-    client.meta.events.register(event, add_header, unique_id=handler_id)
+    client.meta.events.register(event, add_headers, unique_id=handler_id)
     try:
         yield
     finally:
