@@ -30,7 +30,7 @@ _MAX_REQUEST_IDS = 10
 _OTHER = "other errors"
 # A line that is cut off is put together from at most so many events and characters.
 _MAX_PIECES = 16
-_MAX_CUT = 4 * 1024 * 1024
+_MAX_CUT = 1024 * 1024
 # Our function ends with this after it has logged each failed key; those errors are counted already.
 _CLOSING_EXCEPTIONS = frozenset({"CopyFailed", "lambda_handler.errors.CopyFailed"})
 # How Lambda's own words begin; anything else within a traceback belongs to it, whatever its message quotes.
@@ -194,13 +194,13 @@ class LogFold:
             self.cut_lines += 1
             return line, message
         text = cut.text + message.rstrip("\r\n")
+        if len(text) > _MAX_CUT or cut.pieces >= _MAX_PIECES:
+            self.cut_lines += 1
+            return None
         whole = classify(text)
         if not isinstance(whole, Cut):
             return whole, text
-        if cut.pieces + 1 < _MAX_PIECES and len(text) < _MAX_CUT:
-            self._cut[stream] = _CutLine(text, cut.pieces + 1)
-        else:
-            self.cut_lines += 1
+        self._cut[stream] = _CutLine(text, cut.pieces + 1)
         return None
 
     def _take(self, stream: str, time_ms: int, message: str, line: LogLine) -> None:
