@@ -25,6 +25,7 @@ class ObjectResult:
         message: what went wrong, for an error; empty otherwise.
         source_modified: when S3 says the source was written.
         destination_modified: when S3 says the destination was written.
+        cause: why it is not proved, as far as that was looked for; empty otherwise.
     """
 
     key: str
@@ -35,6 +36,7 @@ class ObjectResult:
     message: str = ""
     source_modified: datetime | None = None
     destination_modified: datetime | None = None
+    cause: str = ""
 
     @property
     def may_be_under_way(self) -> bool:
