@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -54,27 +55,26 @@ class _Output:
     def __init__(self, kind: str, path: str, stdout: TextIO) -> None:
         self.kind, self.path = kind, path
         self.lines = 0
-        self._temporary: str | None = None
         self._stream = stdout
+        self._temporary: Path | None = None
         if path == STDOUT:
             return
         # A link stays a link: what it points to is replaced.
-        self._final = os.path.realpath(path)
-        if os.path.isdir(self._final):
-            raise IsADirectoryError(21, "it is a folder")
-        mode = os.stat(self._final).st_mode if os.path.exists(self._final) else None
+        self._final = Path(path).resolve()
+        if self._final.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        mode = self._final.stat().st_mode if self._final.exists() else None
         if mode is not None and not stat.S_ISREG(mode):
-            # A pipe or a device: nothing can be renamed there.
-            self._stream = open(self._final, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+            # A pipe or a device: nothing may be renamed there.
+            self._stream = self._final.open("w", encoding="utf-8", newline="\n")
             return
         if mode is not None and not os.access(self._final, os.W_OK):
-            raise PermissionError(13, "it may not be written")
-        temporary = f"{self._final}.s3copy-{os.getpid()}"
+            raise PermissionError(errno.EACCES, "it may not be written")
+        temporary = self._final.with_name(f"{self._final.name}.s3copy-{os.getpid()}")
+        self._stream = temporary.open("x", encoding="utf-8", newline="\n")
         self._temporary = temporary
-        number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        self._stream = open(number, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
         if mode is not None:
-            os.chmod(temporary, stat.S_IMODE(mode))
+            temporary.chmod(stat.S_IMODE(mode))
 
     def write(self, line: str) -> None:
         self._stream.write(line)
@@ -88,7 +88,7 @@ class _Output:
             os.fsync(self._stream.fileno())
         self._stream.close()
         if self._temporary is not None:
-            os.replace(self._temporary, self._final)
+            self._temporary.replace(self._final)
             self._temporary = None
 
     def abandon(self) -> None:
@@ -97,7 +97,7 @@ class _Output:
                 self._stream.close()
         if self._temporary is not None:
             with contextlib.suppress(OSError):
-                os.unlink(self._temporary)
+                self._temporary.unlink()
 
 
 class ReportFiles:
@@ -115,7 +115,7 @@ class ReportFiles:
         self._outputs: list[_Output] = []
         names: dict[str, str] = {}
         for kind, path in paths.items():
-            name = path if path == STDOUT else os.path.realpath(path)
+            name = path if path == STDOUT else str(Path(path).resolve())
             if name in names:
                 self._abandon()
                 raise UsageError(

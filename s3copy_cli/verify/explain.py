@@ -134,7 +134,11 @@ def _not_copied(result: ObjectResult, evidence: Evidence) -> str:
     if word is not None and word.outcome == "continued":
         return f"its copy went on in another execution at {_time(word.time_ms)}, which has not told its end"
     if word is not None and changed_ms is not None and word.time_ms >= changed_ms:
-        said = {"copied": "copied it", "already_equal": "found it equal", "source_missing": "found no such source object"}
+        said = {
+            "copied": "copied it",
+            "already_equal": "found it equal",
+            "source_missing": "found no such source object",
+        }
         happened = "deleted from the destination" if result.outcome is Outcome.MISSING else "changed"
         return (
             f"the function {said.get(word.outcome, f'said {word.outcome!r} of it')} at {_time(word.time_ms)}: "

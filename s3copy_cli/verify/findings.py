@@ -67,7 +67,9 @@ def _iter_losses(absent: int, metrics: Metrics, dead_letter: DeadLetterReport, h
     limit = health.max_event_age or _MAX_EVENT_AGE
     expired = aged_out(dead_letter)
     if expired:
-        yield Finding("events_aged_out", f"{plural(expired, 'event')} waited longer than {limit:,} s and expired", again)
+        yield Finding(
+            "events_aged_out", f"{plural(expired, 'event')} waited longer than {limit:,} s and expired", again
+        )
     elif metrics.event_age_ms is not None and metrics.event_age_ms >= limit * 1000:
         yield Finding(
             "events_aged_out",

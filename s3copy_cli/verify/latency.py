@@ -69,8 +69,8 @@ class Sketch:
         if not self.count:
             return None
         ranks = [math.ceil(percent / 100 * self.count) for percent in _PERCENTILES]
-        found = self._by_class(ranks) if self._classes else self._by_value(ranks)
-        return Percentiles(self.count, *found, self._max, is_exact=not self._classes)
+        p50, p95, p99 = self._by_class(ranks) if self._classes else self._by_value(ranks)
+        return Percentiles(self.count, p50, p95, p99, self._max, is_exact=not self._classes)
 
     def _by_value(self, ranks: list[int]) -> list[float]:
         ordered = sorted(self._values)

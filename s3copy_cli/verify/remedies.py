@@ -12,8 +12,9 @@ from s3copy_cli.wording import human_size
 AGAIN = "upload the object again"
 
 _BY_KIND = {
-    ErrorKind.TIMEOUT: "An execution was longer than the function's time-out{timeout}{size}: a very large object, or S3 "
-    "was slow. Lambda has retried it; if the object is still missing, run '{setup}' to restore the time-out, then {again}.",
+    ErrorKind.TIMEOUT: "An execution was longer than the function's time-out{timeout}{size}: a very large object, or "
+    "S3 was slow. Lambda has retried it; if the object is still missing, run '{setup}' to restore the time-out, then "
+    "{again}.",
     ErrorKind.OUT_OF_MEMORY: "The function ran out of memory{memory}. Run '{setup}' to restore its memory size, then "
     "{again}.",
     ErrorKind.CRASH: "The function's process ended by itself. Run '{deploy}' to put the packaged code back.",
@@ -22,9 +23,9 @@ _BY_KIND = {
     ErrorKind.HANDLED: "Read the message; when its cause is gone, {again}.",
 }
 _DENIED = (
-    "The function's role lacks a permission: {permission}. Run '{setup}' to restore its policy, then {again}. IAM takes "
-    "some seconds to apply a policy, and Lambda retries after a minute by itself: right after a setup, run verify with "
-    "--wait 120 first. Objects encrypted with a KMS key also need permission on that key."
+    "The function's role lacks a permission: {permission}. Run '{setup}' to restore its policy, then {again}. IAM "
+    "takes some seconds to apply a policy, and Lambda retries after a minute by itself: right after a setup, run "
+    "verify with --wait 120 first. Objects encrypted with a KMS key also need permission on that key."
 )
 _ARCHIVED = "The object is archived. Restore it first, then {again}."
 _BUSY = "AWS asked for fewer requests; Lambda retries by itself. Run verify again in a few minutes."

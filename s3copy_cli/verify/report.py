@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from s3copy_cli.verify.compare import Level, Outcome
+from s3copy_cli.verify.health import Finding
+from s3copy_cli.verify.latency import LatencyReport
 from s3copy_cli.verify.log_fold import Cause
 from s3copy_cli.verify.parked import ParkedEvent
 from s3copy_cli.verify.results import ObjectResult
@@ -26,8 +28,9 @@ class ObjectsReport:
         source_objects: objects in the source.
         source_bytes: their bytes.
         listed: results to show, the most important first.
-        causes: what the logs or the dead-letter queue say about a key.
+        causes: why the keys are not proved that are not.
         waited_seconds: time spent on copies under way.
+        copied_in_range: proved objects that came to the destination in the range of the logs.
     """
 
     counts: Mapping[Outcome, int]
@@ -36,6 +39,7 @@ class ObjectsReport:
     listed: tuple[ObjectResult, ...]
     causes: Mapping[str, str]
     waited_seconds: float
+    copied_in_range: int = 0
 
     @property
     def total(self) -> int:
@@ -122,6 +126,8 @@ class Report:
         metrics: what CloudWatch says.
         dead_letter: what is parked.
         reasons: why this is not a proof; empty if it is one.
+        latency: how long copies took; None if nobody has looked.
+        findings: what explains the result as a whole.
     """
 
     pipeline: str
@@ -133,6 +139,8 @@ class Report:
     metrics: Metrics
     dead_letter: DeadLetterReport
     reasons: tuple[str, ...]
+    latency: LatencyReport | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def is_proved(self) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,22 +12,18 @@ from s3copy_cli.deployed import DeployedPipeline
 from s3copy_cli.s3 import ObjectStore
 from s3copy_cli.verify.clock import Clock
 from s3copy_cli.verify.compare import Level, Outcome
+from s3copy_cli.verify.conclude import Facts, conclude, make_explain
 from s3copy_cli.verify.dead_letter import DeadLetter, peek
+from s3copy_cli.verify.health import Health
+from s3copy_cli.verify.latency import CopyEstimates
 from s3copy_cli.verify.logs import LogScan, scan_logs
 from s3copy_cli.verify.metrics import read_metrics
 from s3copy_cli.verify.objects import ObjectEngine
-from s3copy_cli.verify.recovery import Recovery, causes_by_key, named_keys, parked_requests
-from s3copy_cli.verify.remedies import remedy
-from s3copy_cli.verify.report import (
-    CauseReport,
-    DeadLetterReport,
-    LogsReport,
-    ObjectsReport,
-    ParkedReport,
-    Report,
-)
+from s3copy_cli.verify.recovery import Recovery, named_keys, parked_requests
+from s3copy_cli.verify.report import Report
+from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.verify.spool import Sink, Spool
 from s3copy_cli.verify.tally import Tally
-from s3copy_cli.verify.verdict import find_reasons
 from s3copy_cli.verify.waiting import wait_for_copies
 
 if TYPE_CHECKING:
@@ -46,6 +44,7 @@ class VerifyOptions:
         level: how closely to look at the objects.
         wait: seconds for copies that may be under way.
         since: read logs and metrics from here on; None for the pipeline's deployment.
+        max_latency: seconds from an event to its copy that no copy may exceed; None for no limit.
         max_listed: how many objects to list; None for all.
         strict: whether objects that only the destination has are a failure.
         setup_command: the command line that rebuilds the pipeline.
@@ -55,6 +54,7 @@ class VerifyOptions:
     level: Level = "metadata"
     wait: float = 30.0
     since: datetime | None = None
+    max_latency: float | None = None
     max_listed: int | None = 50
     strict: bool = False
     setup_command: str = "s3copy setup"
@@ -71,6 +71,7 @@ class Services:
         cloudwatch: CloudWatch metrics.
         sqs: SQS.
         clock: time.
+        look_around: reads the settings that decide whether an event reaches the function.
     """
 
     store: ObjectStore
@@ -78,6 +79,7 @@ class Services:
     cloudwatch: CloudWatchClient
     sqs: SQSClient
     clock: Clock
+    look_around: Callable[[DeployedPipeline], Health] = lambda _: Health()
 
 
 class Listener(Protocol):
@@ -94,95 +96,102 @@ class Listener(Protocol):
 
 
 def verify_pipeline(
-    deployed: DeployedPipeline, services: Services, options: VerifyOptions, listener: Listener
+    deployed: DeployedPipeline,
+    services: Services,
+    options: VerifyOptions,
+    listener: Listener,
+    sink: Sink | None = None,
 ) -> Report:
     """Compare the buckets, read the logs, the metrics and the dead-letter queue, and come to a verdict.
+
+    Args:
+        deployed: the pipeline.
+        services: what is asked.
+        options: what the person asked for.
+        listener: is told how far the run has come.
+        sink: is told what is finally known of every key, in key order.
 
     Raises:
         S3CopyError: something that had to be asked could not be asked.
     """
     clock = services.clock
-    with ObjectEngine(services.store, deployed.source, deployed.destination, options.level) as engine:
+    estimates = CopyEstimates(_begin(deployed, options))
+    with (
+        ObjectEngine(services.store, deployed.source, deployed.destination, options.level) as engine,
+        Spool() if sink else nullcontext() as spool,
+    ):
         tally = Tally(options.max_listed)
         for result in engine.iter_all():
             tally.add(result, clock.monotonic())
+            _note(result, estimates)
+            if spool:
+                spool.add(result)
             listener.on_object()
+
+        def look_again(keys: Iterable[str]) -> Iterator[tuple[str, ObjectResult | None]]:
+            for key, again in engine.iter_again(keys):
+                if again is not None and key in tally.open_results:
+                    _note(again, estimates)
+                if spool:
+                    spool.correct(key, again)
+                yield key, again
 
         waited = wait_for_copies(
             tally,
-            engine.iter_again,
+            look_again,
             lambda: _parked_at(_peek(deployed, services)),
             wait=options.wait,
             clock=clock,
             on_pending=listener.on_pending,
         )
         listener.on_step("reading the logs, the metrics and the dead-letter queue")
-        scan = _scan_settled(deployed, services, options, tally.newest_copy)
+        scan = _scan_settled(deployed, services, options, tally)
         dead_letter = _peek(deployed, services)
         # An object may have changed since the walk: what a failure names is looked at once more.
         healed: set[str] = set()
         names = named_keys(scan.causes, dead_letter.events)
-        for key, again in engine.iter_again(names):
+        for key, again in look_again(names):
             tally.correct(key, again)
             if again is None or again.outcome in (Outcome.PROVED, Outcome.EXTRA):
                 healed.add(key)
 
-    recovery = Recovery(frozenset(healed), scan.succeeded_requests, parked_requests(dead_letter.events))
-    objects = ObjectsReport(
-        counts=tally.counts,
-        source_objects=tally.source_objects,
-        source_bytes=tally.source_bytes,
-        listed=tuple(tally.listed()[: options.max_listed]),
-        causes=causes_by_key(scan.causes, dead_letter.events),
-        waited_seconds=waited,
-    )
-    logs = LogsReport(
-        scan,
-        tuple(
-            CauseReport(
-                cause,
-                recovery.of_cause(cause),
-                remedy(cause.kind, cause.code, options.setup_command, options.deploy_command),
-            )
-            for cause in scan.causes
-        ),
-        kept_days=_kept_days(deployed, options, scan),
-    )
-    parked = DeadLetterReport(
-        dead_letter, tuple(ParkedReport(event, recovery.of_event(event)) for event in dead_letter.events)
-    )
-    now = clock.now()
-    metrics = read_metrics(
-        services.cloudwatch,
-        deployed.pipeline.function_name,
-        _begin(deployed, options) or now,
-        now,
-        scan.executions,
-    )
-    return Report(
-        pipeline=deployed.pipeline.name,
-        source_bucket=deployed.source.name,
-        destination_bucket=deployed.destination.name,
-        level=options.level,
-        objects=objects,
-        logs=logs,
-        metrics=metrics,
-        dead_letter=parked,
-        reasons=find_reasons(objects, logs, metrics, parked, strict=options.strict),
-    )
+        now = clock.now()
+        begin = _begin(deployed, options) or now
+        function_name = deployed.pipeline.function_name
+        # Where all is well nobody needs an explanation, and nothing more is asked.
+        is_odd = bool(tally.open_results or scan.causes)
+        facts = Facts(
+            tally=tally,
+            estimates=estimates,
+            waited=waited,
+            scan=scan,
+            kept_days=_kept_days(deployed, options, scan),
+            dead_letter=dead_letter,
+            metrics=read_metrics(services.cloudwatch, function_name, begin, now, scan.executions),
+            health=services.look_around(deployed) if is_odd else Health(),
+            recovery=Recovery(frozenset(healed), scan.succeeded_requests, parked_requests(dead_letter.events)),
+        )
+        explain = make_explain(facts, deployed, options)
+        if sink and spool:
+            for result in spool.iter_final():
+                sink.on_final(replace(result, cause=explain(result)))
+    return conclude(facts, deployed, options, explain)
 
 
-def _scan_settled(
-    deployed: DeployedPipeline, services: Services, options: VerifyOptions, newest_copy: datetime | None
-) -> LogScan:
+def _note(result: ObjectResult, estimates: CopyEstimates) -> None:
+    if result.outcome is Outcome.PROVED:
+        estimates.add(result)
+
+
+def _scan_settled(deployed: DeployedPipeline, services: Services, options: VerifyOptions, tally: Tally) -> LogScan:
     """Read the logs; where a copy is only seconds old, again until its lines are there or must have been."""
-    clock = services.clock
+    clock, newest_copy = services.clock, tally.newest_copy
     group = deployed.pipeline.log_group
     lag = min(_INGESTION_LAG, timedelta(seconds=options.wait))
     while True:
         now = clock.now()
         since = _begin_of_logs(deployed, options, now)
-        scan = scan_logs(services.logs, group, since, now)
+        scan = scan_logs(services.logs, group, since, now, tally.open_results)
         if scan.incomplete or newest_copy is None or not timedelta(0) <= now - newest_copy < lag:
             return scan
         if _has_lines_after(scan, newest_copy):
