@@ -10,6 +10,7 @@ from s3copy_cli.verify.compare import Level, Outcome
 from s3copy_cli.verify.log_fold import Cause
 from s3copy_cli.verify.parked import ParkedEvent
 from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.verify.scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from s3copy_cli.verify.dead_letter import DeadLetter
@@ -28,6 +29,7 @@ class ObjectsReport:
         listed: results to show, the most important first.
         causes: what the logs or the dead-letter queue say about a key.
         waited_seconds: time spent on copies under way.
+        is_complete: whether all were looked at; not if verify stopped at the first one that is not proved.
     """
 
     counts: Mapping[Outcome, int]
@@ -36,6 +38,7 @@ class ObjectsReport:
     listed: tuple[ObjectResult, ...]
     causes: Mapping[str, str]
     waited_seconds: float
+    is_complete: bool = True
 
     @property
     def total(self) -> int:
@@ -122,6 +125,8 @@ class Report:
         metrics: what CloudWatch says.
         dead_letter: what is parked.
         reasons: why this is not a proof; empty if it is one.
+        compared: what was compared, in words.
+        scope: which objects were looked at.
     """
 
     pipeline: str
@@ -133,6 +138,8 @@ class Report:
     metrics: Metrics
     dead_letter: DeadLetterReport
     reasons: tuple[str, ...]
+    compared: tuple[str, ...] = ()
+    scope: Scope = EVERYTHING
 
     @property
     def is_proved(self) -> bool:

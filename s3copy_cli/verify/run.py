@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Protocol
 
 from s3copy_cli.deployed import DeployedPipeline
 from s3copy_cli.s3 import ObjectStore
 from s3copy_cli.verify.clock import Clock
-from s3copy_cli.verify.compare import Level, Outcome
+from s3copy_cli.verify.compare import Level, Outcome, Rules
 from s3copy_cli.verify.dead_letter import DeadLetter, peek
+from s3copy_cli.verify.encryption import find_etag_obstacle
 from s3copy_cli.verify.logs import LogScan, scan_logs
 from s3copy_cli.verify.metrics import read_metrics
 from s3copy_cli.verify.objects import ObjectEngine
-from s3copy_cli.verify.recovery import Recovery, causes_by_key, named_keys, parked_requests
+from s3copy_cli.verify.recovery import (
+    Recovery,
+    causes_by_key,
+    causes_within,
+    events_within,
+    named_keys,
+    parked_requests,
+)
 from s3copy_cli.verify.remedies import remedy
 from s3copy_cli.verify.report import (
     CauseReport,
@@ -24,13 +32,17 @@ from s3copy_cli.verify.report import (
     ParkedReport,
     Report,
 )
-from s3copy_cli.verify.tally import Tally
+from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.verify.scope import EVERYTHING, Scope
+from s3copy_cli.verify.spool import Sink
+from s3copy_cli.verify.tally import Showcase, Tally
 from s3copy_cli.verify.verdict import find_reasons
-from s3copy_cli.verify.waiting import wait_for_copies
+from s3copy_cli.verify.waiting import Settling, wait_for_copies
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 # How long log lines usually take at most from the function to where they can be read.
@@ -44,6 +56,10 @@ class VerifyOptions:
 
     Attributes:
         level: how closely to look at the objects.
+        prove_all: whether to compare the bytes of every object, at the level "content".
+        tags: whether to compare the tags also where the pipeline does not carry a change of tags alone.
+        scope: which objects to look at.
+        fail_fast: whether to stop at the first object that is not proved in the end.
         wait: seconds for copies that may be under way.
         since: read logs and metrics from here on; None for the pipeline's deployment.
         max_listed: how many objects to list; None for all.
@@ -53,6 +69,10 @@ class VerifyOptions:
     """
 
     level: Level = "metadata"
+    prove_all: bool = False
+    tags: bool = False
+    scope: Scope = EVERYTHING
+    fail_fast: bool = False
     wait: float = 30.0
     since: datetime | None = None
     max_listed: int | None = 50
@@ -71,6 +91,7 @@ class Services:
         cloudwatch: CloudWatch metrics.
         sqs: SQS.
         clock: time.
+        s3: the buckets' settings. Without it nothing is known of their encryption, and the level "listing" asks HEAD.
     """
 
     store: ObjectStore
@@ -78,6 +99,7 @@ class Services:
     cloudwatch: CloudWatchClient
     sqs: SQSClient
     clock: Clock
+    s3: S3Client | None = None
 
 
 class Listener(Protocol):
@@ -94,31 +116,36 @@ class Listener(Protocol):
 
 
 def verify_pipeline(
-    deployed: DeployedPipeline, services: Services, options: VerifyOptions, listener: Listener
+    deployed: DeployedPipeline,
+    services: Services,
+    options: VerifyOptions,
+    listener: Listener,
+    sink: Sink | None = None,
 ) -> Report:
     """Compare the buckets, read the logs, the metrics and the dead-letter queue, and come to a verdict.
+
+    Args:
+        deployed: the pipeline.
+        services: what to ask.
+        options: what the person asked for.
+        listener: told how far the run has come.
+        sink: given the final results, once nothing changes them any more.
 
     Raises:
         S3CopyError: something that had to be asked could not be asked.
     """
     clock = services.clock
-    with ObjectEngine(services.store, deployed.source, deployed.destination, options.level) as engine:
-        tally = Tally(options.max_listed, propagate_deletes=deployed.propagate_deletes)
-        for result in engine.iter_all():
-            tally.add(result, clock.monotonic())
-            listener.on_object()
-
-        waited = wait_for_copies(
-            tally,
-            engine.iter_again,
-            lambda: _parked_at(_peek(deployed, services)),
-            wait=options.wait,
-            clock=clock,
-            on_pending=listener.on_pending,
-        )
+    rules = rules_for(deployed, options)
+    is_all_kept = options.max_listed is None or (sink is not None and sink.wants_proved)
+    tally = Tally(None if is_all_kept else options.max_listed, propagate_deletes=deployed.propagate_deletes)
+    with tally, open_engine(deployed, services, options, listener) as engine:
+        waited = _walk(engine, tally, deployed, services, options, listener)
         listener.on_step("reading the logs, the metrics and the dead-letter queue")
         scan = _scan_settled(deployed, services, options, tally.newest_copy)
         dead_letter = _peek(deployed, services)
+        if not options.scope.is_everything:
+            scan = replace(scan, causes=causes_within(scan.causes, options.scope.covers))
+            dead_letter = replace(dead_letter, events=events_within(dead_letter.events, options.scope.covers))
         # An object may have changed since the walk: what a failure names is looked at once more.
         healed: set[str] = set()
         names = named_keys(scan.causes, dead_letter.events)
@@ -129,14 +156,22 @@ def verify_pipeline(
             if again is None or again.outcome in harmless:
                 healed.add(key)
 
+        causes = causes_by_key(scan.causes, dead_letter.events)
+        showcase = Showcase(options.max_listed)
+        for result in tally.iter_final(causes):
+            showcase.add(result)
+            if sink is not None and (sink.wants_proved or result.outcome is not Outcome.PROVED):
+                sink.on_final(result)
+
     recovery = Recovery(frozenset(healed), scan.succeeded_requests, parked_requests(dead_letter.events))
     objects = ObjectsReport(
         counts=tally.counts,
         source_objects=tally.source_objects,
         source_bytes=tally.source_bytes,
-        listed=tuple(tally.listed()[: options.max_listed]),
-        causes=causes_by_key(scan.causes, dead_letter.events),
+        listed=showcase.results,
+        causes=causes,
         waited_seconds=waited,
+        is_complete=tally.is_complete,
     )
     logs = LogsReport(
         scan,
@@ -166,14 +201,95 @@ def verify_pipeline(
         source_bucket=deployed.source.name,
         destination_bucket=deployed.destination.name,
         level=options.level,
+        compared=rules.compared,
+        scope=options.scope,
         objects=objects,
         logs=logs,
         metrics=metrics,
         dead_letter=parked,
         reasons=find_reasons(
-            objects, logs, metrics, parked, strict=options.strict, propagate_deletes=deployed.propagate_deletes
+            objects,
+            logs,
+            metrics,
+            parked,
+            strict=options.strict,
+            propagate_deletes=deployed.propagate_deletes,
+            is_partial=not options.scope.is_everything,
         ),
     )
+
+
+def rules_for(deployed: DeployedPipeline, options: VerifyOptions) -> Rules:
+    """How closely to compare: as the person asked, and at least what the pipeline was set up to keep."""
+    # A listing shows no tags.
+    tags = options.tags or (deployed.sync_tags and options.level != "listing")
+    return Rules(options.level, options.prove_all, tags, deployed.keeps_storage_class)
+
+
+def open_engine(
+    deployed: DeployedPipeline, services: Services, options: VerifyOptions, listener: Listener
+) -> ObjectEngine:
+    """What looks at the objects as the person asked; a context manager."""
+    rules = rules_for(deployed, options)
+    obstacle = ""
+    if rules.level == "listing":
+        obstacle = "nothing is known of the buckets' encryption"
+        if services.s3 is not None:
+            obstacle = find_etag_obstacle(services.s3, (deployed.source, deployed.destination))
+        if obstacle:
+            listener.on_step(f"asking for each object, because ETags may not be digests: {obstacle}")
+    return ObjectEngine(
+        services.store,
+        deployed.source,
+        deployed.destination,
+        rules,
+        options.scope,
+        trusts_listed_etags=not obstacle,
+    )
+
+
+def _walk(
+    engine: ObjectEngine,
+    tally: Tally,
+    deployed: DeployedPipeline,
+    services: Services,
+    options: VerifyOptions,
+    listener: Listener,
+) -> float:
+    """Look at every object, and again at those that are pending; returns the seconds spent on waiting."""
+    clock = services.clock
+
+    def parked_at() -> dict[str, datetime]:
+        return _parked_at(_peek(deployed, services))
+
+    if options.fail_fast:
+        waiting = Settling(engine.look, parked_at, tally.is_pending, options.wait, clock, listener.on_pending)
+        for result in engine.iter_all():
+            listener.on_object()
+            settled = waiting.settle(result)
+            if settled is not None:
+                tally.add(settled, clock.monotonic())
+                if _fails(settled, deployed, options):
+                    tally.is_complete = False
+                    break
+        return waiting.seconds
+    for result in engine.iter_all():
+        tally.add(result, clock.monotonic())
+        listener.on_object()
+    return wait_for_copies(
+        tally,
+        engine.iter_revised,
+        parked_at,
+        wait=options.wait,
+        clock=clock,
+        on_pending=listener.on_pending,
+    )
+
+
+def _fails(result: ObjectResult, deployed: DeployedPipeline, options: VerifyOptions) -> bool:
+    if result.outcome is Outcome.EXTRA:
+        return options.strict or deployed.propagate_deletes
+    return result.outcome is not Outcome.PROVED
 
 
 def _scan_settled(

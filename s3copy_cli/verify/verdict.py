@@ -28,6 +28,7 @@ def find_reasons(
     *,
     strict: bool,
     propagate_deletes: bool = False,
+    is_partial: bool = False,
 ) -> tuple[str, ...]:
     """Every reason why this is not a proof, in the order of importance; none means that it is one.
 
@@ -38,7 +39,11 @@ def find_reasons(
         dead_letter: what is parked.
         strict: whether objects that only the destination has are a reason too.
         propagate_deletes: whether deletes are carried over, so that they are one in any case.
+        is_partial: whether only some keys were asked about. The objects themselves answer that: what failed elsewhere,
+            or names no object, is no reason then.
     """
+    if is_partial:
+        return tuple(_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes))
     reasons = (
         *_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes),
         *_log_reasons(logs),
@@ -56,6 +61,8 @@ def _object_reasons(objects: ObjectsReport, *, strict: bool, propagate_deletes: 
     if (strict or propagate_deletes) and objects.counts[Outcome.EXTRA]:
         why = "deletes are propagated" if propagate_deletes else "--strict"
         yield f"{plural(objects.counts[Outcome.EXTRA], 'object')} only at the destination ({why})"
+    if not objects.is_complete:
+        yield "verify stopped there (--fail-fast): the rest was not looked at"
 
 
 def _log_reasons(logs: LogsReport) -> Iterator[str]:

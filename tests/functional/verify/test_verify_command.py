@@ -366,7 +366,7 @@ def test_there_is_no_pipeline(s3copy: Run) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--wait", "-1"), ("--wait", "nan"), ("--since", "soon"), ("--level", "content"), ("--max-listed", "-1")],
+    [("--wait", "-1"), ("--wait", "nan"), ("--since", "soon"), ("--level", "everything"), ("--max-listed", "-1")],
 )
 def test_wrong_usage(s3copy: Run, moto_account: str, arguments: tuple[str, str]) -> None:
     s3copy("verify", *arguments, expect=2)
