@@ -145,6 +145,11 @@ class ReportFiles:
         """Whether a file goes to stdout, so that nothing else may."""
         return any(output.path == STDOUT for output in self._outputs)
 
+    @property
+    def wants_proved(self) -> bool:
+        """Whether a file names the proved ones, too."""
+        return any(KINDS[output.kind] in (None, Outcome.PROVED) for output in self._outputs)
+
     def __bool__(self) -> bool:
         return bool(self._outputs)
 

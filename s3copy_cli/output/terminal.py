@@ -29,12 +29,18 @@ class ProgressBar(Protocol):
     def total(self, amount: int) -> None:
         """Set the whole amount of work, once it is known."""
 
+    def step(self, what: str, total: int) -> None:
+        """Begin with another piece of work, with its own label and amount."""
+
 
 class _NoBar:
     def advance(self, amount: int) -> None:
         pass
 
     def total(self, amount: int) -> None:
+        pass
+
+    def step(self, what: str, total: int) -> None:
         pass
 
 
@@ -115,6 +121,9 @@ class Terminal:
 
                 def total(self, amount: int) -> None:
                     progress.update(task, total=amount)
+
+                def step(self, what: str, total: int) -> None:
+                    progress.reset(task, total=total, description=safe(what))
 
             yield _Bar()
 

@@ -193,9 +193,8 @@ def _objects_line(report: Report) -> str:
         for outcome in Outcome
         if outcome is not Outcome.PROVED and counts[outcome]
     ]
-    compared = "size, ETag" if report.level == "listing" else "size, ETag, checksums, headers, metadata"
     waited = f"; waited {report.objects.waited_seconds:.0f} s" if report.objects.waited_seconds >= 1 else ""
-    return f"{', '.join(parts)} (compared: {compared}{waited})"
+    return f"{', '.join(parts)} (compared: {', '.join(report.compared)}{waited})"
 
 
 def _logs_line(logs: LogsReport) -> str:
@@ -325,12 +324,14 @@ def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:
 def _verdict(report: Report, setup_command: str, upload_command: str, verify_command: str) -> Iterator[tuple[str, str]]:
     objects = report.objects
     if report.is_proved and not objects.source_objects:
-        yield "nothing to prove yet: the source bucket is empty", "bold yellow"
+        which = "is empty" if report.scope.is_everything else "has no such object"
+        yield f"nothing to prove yet: the source bucket {which}", "bold yellow"
         yield f"Next: {upload_command}", ""
         return
     if report.is_proved:
         amount = f"{plural(objects.source_objects, 'object')}, {human_size(objects.source_bytes)}"
-        yield f"proved: {amount}, destination equals source", "bold green"
+        part = "" if report.scope.is_everything else " (of those asked for; the rest was not looked at)"
+        yield f"proved: {amount}, destination equals source{part}", "bold green"
         return
     yield "not shown equal: " + "; ".join(safe(reason) for reason in report.reasons), "bold red"
     if any(objects.counts[outcome] for outcome in (Outcome.MISSING, Outcome.DIFFERS)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -37,6 +37,7 @@ class Evidence:
     Attributes:
         logged: what went wrong, by key.
         last_words: what the function said last, errors aside, by key.
+        watched: the keys whose last word was looked for; None for all.
         obstacles: why no event reaches the function at all.
         health: the function's settings.
         since: when the range of the logs begins that was read; None if nothing was read.
@@ -48,6 +49,7 @@ class Evidence:
 
     logged: Mapping[str, Logged] = field(default_factory=dict)
     last_words: Mapping[str, LastWord] = field(default_factory=dict)
+    watched: Container[str] | None = None
     obstacles: tuple[Finding, ...] = ()
     health: Health = field(default_factory=Health)
     since: datetime | None = None
@@ -129,6 +131,8 @@ def _extra(result: ObjectResult, evidence: Evidence) -> str:
 
 
 def _not_copied(result: ObjectResult, evidence: Evidence) -> str:
+    if evidence.watched is not None and result.key not in evidence.watched and not evidence.obstacles:
+        return "the log names no error of it (there are too many to search the log for each one's copy)"
     changed_ms = _milliseconds(result.source_modified)
     word = evidence.last_words.get(result.key)
     if word is not None and word.outcome == "continued":

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from s3copy_cli.verify.compare import Outcome
+
 if TYPE_CHECKING:
     from s3copy_cli.verify.results import ObjectResult
 
@@ -129,8 +131,10 @@ class CopyEstimates:
         self.objects = 0
 
     def add(self, result: ObjectResult) -> None:
-        """Take in one object."""
+        """Take in one object; only proved ones count."""
         copied = result.destination_modified
+        if result.outcome is not Outcome.PROVED:
+            return
         if result.source_modified is None or copied is None or (self._since is not None and copied < self._since):
             return
         self.objects += 1

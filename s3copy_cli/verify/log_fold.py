@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 
 from s3copy_cli.verify.latency import CopyTimes
@@ -144,6 +144,7 @@ class LogFold:
 
     Args:
         watched: the keys whose last word is to be remembered.
+        covers: whether a key is one of those whose copies are to be timed.
 
     Attributes:
         executions: counts and durations.
@@ -154,13 +155,14 @@ class LogFold:
         last_words: what the function said last of each watched key.
     """
 
-    def __init__(self, watched: Container[str] = frozenset()) -> None:
+    def __init__(self, watched: Container[str] = frozenset(), covers: Callable[[str], bool] = lambda _: True) -> None:
         self.executions = Executions()
         self.copies = CopyTimes()
         self.last_words: dict[str, LastWord] = {}
         self.dropped_lines = 0
         self.cut_lines = 0
         self._watched = watched
+        self._covers = covers
         self._cut: dict[str, _CutLine] = {}
         self.succeeded_requests: set[str] = set()
         self._causes: dict[str, Cause] = {}
@@ -255,7 +257,7 @@ class LogFold:
         self._advance(time_ms)
         if line.key is None or not line.outcome:
             return
-        if line.outcome == "copied":
+        if line.outcome == "copied" and self._covers(line.key):
             self.copies.add(line.key, line.latency_ms)
         if line.key in self._watched:
             self.last_words[line.key] = LastWord(line.outcome, time_ms)

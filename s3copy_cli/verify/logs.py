@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -67,6 +67,7 @@ def scan_logs(
     since: datetime | None,
     now: datetime,
     watched: Container[str] = frozenset(),
+    covers: Callable[[str], bool] = lambda _: True,
 ) -> LogScan:
     """Read all events of a log group from `since` on.
 
@@ -78,12 +79,13 @@ def scan_logs(
         since: the beginning; None if the group was not found when the pipeline was looked up.
         now: the time of day.
         watched: the keys whose last word is to be remembered.
+        covers: whether a key is one of those whose copies are to be timed.
 
     Raises:
         AwsError: CloudWatch Logs failed otherwise.
         CredentialsError: the credentials are not good.
     """
-    fold = LogFold(watched)
+    fold = LogFold(watched, covers)
     streams: set[str] = set()
     events_read = 0
     incomplete = ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from s3copy_cli.verify.log_fold import Cause, Subject
 from s3copy_cli.verify.parked import ParkedEvent
@@ -49,6 +49,25 @@ def named_keys(causes: Iterable[Cause], events: Iterable[ParkedEvent]) -> list[s
         names.update((subject.key, None) for subject in cause.subjects if subject.key is not None)
     names.update((event.key, None) for event in events if event.key is not None)
     return list(names)
+
+
+def causes_within(causes: Iterable[Cause], covers: Callable[[str], bool]) -> tuple[Cause, ...]:
+    """What of the causes is about some keys only; errors that name no key are left out."""
+    limited = []
+    for cause in causes:
+        subjects = {
+            subject: count
+            for subject, count in cause.subjects.items()
+            if subject.key is not None and covers(subject.key)
+        }
+        if subjects:
+            limited.append(replace(cause, subjects=subjects, count=sum(subjects.values()), untracked=0))
+    return tuple(limited)
+
+
+def events_within(events: Iterable[ParkedEvent], covers: Callable[[str], bool]) -> tuple[ParkedEvent, ...]:
+    """The parked events that are about some keys only."""
+    return tuple(event for event in events if event.key is not None and covers(event.key))
 
 
 def parked_requests(events: Iterable[ParkedEvent]) -> Mapping[str, tuple[str | None, ...]]:

@@ -12,6 +12,7 @@ from s3copy_cli.verify.latency import LatencyReport
 from s3copy_cli.verify.log_fold import Cause
 from s3copy_cli.verify.parked import ParkedEvent
 from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.verify.scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from s3copy_cli.verify.dead_letter import DeadLetter
@@ -31,6 +32,7 @@ class ObjectsReport:
         causes: why the keys are not proved that are not.
         waited_seconds: time spent on copies under way.
         copied_in_range: proved objects that came to the destination in the range of the logs.
+        is_complete: whether all were looked at; not if verify stopped at the first one that is not proved.
     """
 
     counts: Mapping[Outcome, int]
@@ -40,6 +42,7 @@ class ObjectsReport:
     causes: Mapping[str, str]
     waited_seconds: float
     copied_in_range: int = 0
+    is_complete: bool = True
 
     @property
     def total(self) -> int:
@@ -128,6 +131,8 @@ class Report:
         reasons: why this is not a proof; empty if it is one.
         latency: how long copies took; None if nobody has looked.
         findings: what explains the result as a whole.
+        compared: what was compared, in words.
+        scope: which objects were looked at.
     """
 
     pipeline: str
@@ -141,6 +146,8 @@ class Report:
     reasons: tuple[str, ...]
     latency: LatencyReport | None = None
     findings: tuple[Finding, ...] = ()
+    compared: tuple[str, ...] = ()
+    scope: Scope = EVERYTHING
 
     @property
     def is_proved(self) -> bool:

@@ -1,36 +1,55 @@
-"""Every result in key order, on disk: provisional ones first, corrected at the end."""
+"""Results that are too many to remember: in memory while they are few, else in a temporary file without a name."""
 
 from __future__ import annotations
 
-import pickle
+import json
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from types import TracebackType
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
-from s3copy_cli.verify.compare import Outcome
+from s3copy_cli.errors import S3CopyError
+from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
 from s3copy_cli.verify.results import ObjectResult
-from s3copy_cli.verify.walk import key_order
+
+# Some 30,000 results.
+_IN_MEMORY = 8 * 1024 * 1024
+
+
+class Entry(NamedTuple):
+    """A result, and when its key was first found in this state or another (monotonic clock, seconds)."""
+
+    result: ObjectResult
+    seen_at: float
 
 
 class Sink(Protocol):
-    """Is told what is finally known."""
+    """Takes final results in key order: every one that is not proved, however many there are.
+
+    Attributes:
+        wants_proved: whether it takes the proved ones, too. They cost disk space while verify runs.
+    """
+
+    @property
+    def wants_proved(self) -> bool:
+        """See the class."""
 
     def on_final(self, result: ObjectResult) -> None:
-        """One key, once, in key order."""
+        """One key's final result, with its cause where that is known."""
 
 
 class Spool:
-    """Holds what the walk found until waiting and looking again have corrected it. A context manager.
+    """A sequence of results: written first, then read, as often as one likes. Use as a context manager.
 
-    A million objects would not fit into memory, so they are in a temporary file; of one that is proved only its key.
-    Corrections are in memory: as many as there are keys that were looked at again.
+    Args:
+        in_memory: bytes that are kept in memory before a file is made of it.
     """
 
-    def __init__(self) -> None:
-        # Lives as long as this object.
-        self._file = tempfile.TemporaryFile(prefix="s3copy-")  # noqa: SIM115
-        self._corrections: dict[str, ObjectResult | None] = {}
+    def __init__(self, in_memory: int = _IN_MEMORY) -> None:
+        # Unlinked at once by the system, readable by nobody else.
+        self._file = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115
 
     def __enter__(self) -> Spool:
         return self
@@ -38,44 +57,100 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def append(self, entry: Entry) -> None:
+        """Add one at the end; not while somebody reads.
+
+        Raises:
+            S3CopyError: the disk is full.
+        """
+        with _translated():
+            self._file.write(encode(entry))
+
+    def __iter__(self) -> Iterator[Entry]:
+        """All of them from the beginning; only one reader at a time."""
+        with _translated():
+            self._file.seek(0)
+        while True:
+            with _translated():
+                line = self._file.readline()
+            if not line:
+                return
+            yield decode(line)
+
+    def close(self) -> None:
+        """Give the memory or the file back."""
         self._file.close()
 
-    def add(self, result: ObjectResult) -> None:
-        """What the walk found; keys come in order."""
-        record = result.key if result.outcome is Outcome.PROVED else result
-        pickle.dump(record, self._file, pickle.HIGHEST_PROTOCOL)
 
-    def correct(self, key: str, result: ObjectResult | None) -> None:
-        """What a later look found; None if neither bucket has the key any more."""
-        self._corrections[key] = result
+def encode(entry: Entry) -> bytes:
+    """One line of ASCII."""
+    result = entry.result
+    fields = [
+        (
+            field.name,
+            field.verdict.value,
+            field.source,
+            field.destination,
+            field.reason,
+            field.proves_content,
+            field.is_required,
+        )
+        for field in result.fields
+    ]
+    values = (
+        result.key,
+        result.outcome.value,
+        result.size,
+        result.etag,
+        fields,
+        result.message,
+        _text(result.source_modified),
+        _text(result.destination_modified),
+        result.cause,
+        entry.seen_at,
+    )
+    return json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
 
-    def iter_final(self) -> Iterator[ObjectResult]:
-        """What is finally known of every key, in key order."""
-        corrections = [(key_order(key), key) for key in self._corrections]
-        corrections.sort(reverse=True)
-        for result in self._iter_spooled():
-            order = key_order(result.key)
-            # A key that appeared after the walk.
-            while corrections and corrections[-1][0] < order:
-                yield from self._corrected(corrections.pop()[1])
-            if corrections and corrections[-1][0] == order:
-                yield from self._corrected(corrections.pop()[1])
-            else:
-                yield result
-        while corrections:
-            yield from self._corrected(corrections.pop()[1])
 
-    def _corrected(self, key: str) -> Iterator[ObjectResult]:
-        result = self._corrections[key]
-        if result is not None:
-            yield result
+def decode(line: bytes) -> Entry:
+    """What `encode` was given."""
+    key, outcome, size, etag, fields, message, source_modified, destination_modified, cause, seen_at = json.loads(line)
+    result = ObjectResult(
+        key,
+        Outcome(outcome),
+        size,
+        etag,
+        tuple(_field(*field) for field in fields),
+        message,
+        _moment(source_modified),
+        _moment(destination_modified),
+        cause,
+    )
+    return Entry(result, seen_at)
 
-    def _iter_spooled(self) -> Iterator[ObjectResult]:
-        self._file.seek(0)
-        while True:
-            try:
-                # Nobody else can write to this file: it has no name.
-                record = pickle.load(self._file)  # noqa: S301
-            except EOFError:
-                return
-            yield ObjectResult(record, Outcome.PROVED) if isinstance(record, str) else record
+
+def _field(name: str, verdict: str, *rest: Any) -> FieldComparison:
+    return FieldComparison(name, FieldVerdict(verdict), *rest)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise S3CopyError(
+            "keeping the results in a temporary file",
+            f"{error.strerror or error} in {tempfile.gettempdir()}",
+            "Make room there, or name another folder with the environment variable TMPDIR.",
+            code="TemporaryFile",
+        ) from error

@@ -24,6 +24,11 @@ def to_json(report: Report) -> dict[str, Any]:
         "source_bucket": report.source_bucket,
         "destination_bucket": report.destination_bucket,
         "level": report.level,
+        "compared": list(report.compared),
+        "scope": {
+            "prefix": report.scope.source_prefix,
+            "keys": None if report.scope.keys is None else list(report.scope.keys),
+        },
         "verdict": "proved" if report.is_proved else "differences",
         "reasons": list(report.reasons),
         "counts": {
@@ -32,6 +37,7 @@ def to_json(report: Report) -> dict[str, Any]:
             "source_bytes": objects.source_bytes,
         },
         "objects": [_object(result) for result in objects.listed],
+        "objects_complete": objects.is_complete,
         "objects_listed": len(objects.listed),
         "objects_truncated": len(objects.listed) < objects.total,
         "logs": _logs(report.logs),

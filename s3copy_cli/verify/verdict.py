@@ -22,7 +22,14 @@ _OBJECT_REASONS = (
 
 
 def find_reasons(
-    objects: ObjectsReport, logs: LogsReport, metrics: Metrics, dead_letter: DeadLetterReport, *, strict: bool
+    objects: ObjectsReport,
+    logs: LogsReport,
+    metrics: Metrics,
+    dead_letter: DeadLetterReport,
+    *,
+    strict: bool,
+    propagate_deletes: bool = False,
+    is_partial: bool = False,
 ) -> tuple[str, ...]:
     """Every reason why this is not a proof, in the order of importance; none means that it is one.
 
@@ -32,9 +39,14 @@ def find_reasons(
         metrics: what CloudWatch says.
         dead_letter: what is parked.
         strict: whether objects that only the destination has are a reason too.
+        propagate_deletes: whether deletes are carried over, so that they are one in any case.
+        is_partial: whether only some keys were asked about. The objects themselves answer that: what failed elsewhere,
+            or names no object, is no reason then.
     """
+    if is_partial:
+        return tuple(_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes))
     reasons = (
-        *_object_reasons(objects, strict=strict),
+        *_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes),
         *_log_reasons(logs),
         *_parked_reasons(dead_letter),
         *_metric_reasons(metrics),
@@ -55,12 +67,15 @@ def find_latency_reasons(latency: LatencyReport) -> Iterator[str]:
         yield f"it could not be proved that every copy took at most {limit}: {why}"
 
 
-def _object_reasons(objects: ObjectsReport, *, strict: bool) -> Iterator[str]:
+def _object_reasons(objects: ObjectsReport, *, strict: bool, propagate_deletes: bool) -> Iterator[str]:
     for outcome, what in _OBJECT_REASONS:
         if objects.counts[outcome]:
             yield f"{plural(objects.counts[outcome], 'object')} {what}"
-    if strict and objects.counts[Outcome.EXTRA]:
-        yield f"{plural(objects.counts[Outcome.EXTRA], 'object')} only at the destination (--strict)"
+    if (strict or propagate_deletes) and objects.counts[Outcome.EXTRA]:
+        why = "deletes are propagated" if propagate_deletes else "--strict"
+        yield f"{plural(objects.counts[Outcome.EXTRA], 'object')} only at the destination ({why})"
+    if not objects.is_complete:
+        yield "verify stopped there (--fail-fast): the rest was not looked at"
 
 
 def _log_reasons(logs: LogsReport) -> Iterator[str]:

@@ -335,7 +335,7 @@ def test_json_is_the_only_thing_on_stdout(world: Any, s3copy: Run) -> None:
 def test_the_wait_is_told_on_stderr(world: Any, s3copy: Run) -> None:
     world.put("late.csv")
     outcome = s3copy("verify", "--wait", "0.3", expect=3)
-    assert "waiting up to 0.3 s for copies under way: 1 missing or different" in outcome.stderr
+    assert "waiting up to 0.3 s for what may be under way: 1 pending" in outcome.stderr
     assert "waiting" not in outcome.stdout
 
 
@@ -347,7 +347,7 @@ def test_there_is_no_pipeline(s3copy: Run) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--wait", "-1"), ("--wait", "nan"), ("--since", "soon"), ("--level", "content"), ("--max-listed", "-1")],
+    [("--wait", "-1"), ("--wait", "nan"), ("--since", "soon"), ("--level", "everything"), ("--max-listed", "-1")],
 )
 def test_wrong_usage(s3copy: Run, moto_account: str, arguments: tuple[str, str]) -> None:
     s3copy("verify", *arguments, expect=2)

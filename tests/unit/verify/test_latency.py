@@ -26,6 +26,10 @@ from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.verify.verdict import find_latency_reasons
 
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+UNKNOWN = (
+    "it could not be proved that every copy took at most 1 min: for {} of the copied objects the logs do not tell how "
+    "long the copy took"
+)
 SECONDS = st.floats(min_value=0, max_value=1e6, allow_nan=False)
 
 
@@ -111,27 +115,18 @@ def report_of(
         (
             report_of(3, [("k0", 1000.0)]),
             None,
-            [
-                "it could not be proved that every copy took at most 1 min: for 2 of the copied objects the logs do not "
-                "tell how long the copy took"
-            ],
+            [UNKNOWN.format(2)],
         ),
         # Two copies of one key are no knowledge of another key.
         (
             report_of(2, [("k0", 1000.0), ("k0", 2000.0)]),
             None,
-            [
-                "it could not be proved that every copy took at most 1 min: for 1 of the copied objects the logs do not "
-                "tell how long the copy took"
-            ],
+            [UNKNOWN.format(1)],
         ),
         (
             report_of(1, [("k0", None)]),
             None,
-            [
-                "it could not be proved that every copy took at most 1 min: for 1 of the copied objects the logs do not "
-                "tell how long the copy took"
-            ],
+            [UNKNOWN.format(1)],
         ),
         (
             report_of(1, [("k0", 1.0)], incomplete="Lambda dropped 4 log lines"),
@@ -141,9 +136,7 @@ def report_of(
         (report_of(3, [("k0", 1e9)], limit=None), None, []),
     ],
 )
-def test_a_limit_is_kept_exceeded_or_not_known(
-    report: LatencyReport, is_kept: bool | None, reasons: list[str]
-) -> None:
+def test_a_limit_is_kept_exceeded_or_not_known(report: LatencyReport, is_kept: bool | None, reasons: list[str]) -> None:
     assert report.is_kept is is_kept
     assert list(find_latency_reasons(report)) == reasons
 

@@ -82,9 +82,16 @@ def account(fake_time: Any) -> FakeAccount:
 def verify(store: Any, fake_time: Any, account: Any, source: Bucket, destination: Bucket) -> Callable[..., Report]:
     pipeline = Pipeline("p", "123456789012", "eu-west-1")
 
-    def run(age: timedelta = timedelta(hours=1), kept_days: int | None = None, **options: Any) -> Report:
+    def run(
+        age: timedelta = timedelta(hours=1),
+        kept_days: int | None = None,
+        propagate_deletes: bool = False,
+        **options: Any,
+    ) -> Report:
         created_at = fake_time.now() - age
-        deployed = DeployedPipeline(pipeline, source, destination, "https://queue", created_at, kept_days)
+        deployed = DeployedPipeline(
+            pipeline, source, destination, "https://queue", created_at, kept_days, propagate_deletes
+        )
         services = Services(store=store, logs=account, cloudwatch=account, sqs=account, clock=fake_time.clock())
         return verify_pipeline(deployed, services, VerifyOptions(**options), Listener())
 
@@ -259,6 +266,22 @@ def test_an_object_that_a_failure_names_is_looked_at_once_more(
     assert report.logs.unrecovered == 1
     assert to_json(report)["objects"][0]["cause"] == "AccessDenied on CopyObject: no"
     assert report.reasons == ("1 object different at the destination", "1 unrecovered error in the logs")
+
+
+def test_a_deletion_that_failed_has_not_recovered_while_the_object_is_there(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("a"))
+    store.destination["b"] = head("b")
+    account.scans = [[failed("b")]]
+    assert verify(wait=0.0).is_proved
+    report = verify(wait=0.0, propagate_deletes=True)
+    assert report.reasons == (
+        "1 object only at the destination (deletes are propagated)",
+        "1 unrecovered error in the logs",
+    )
+    del store.destination["b"]
+    assert verify(wait=0.0, propagate_deletes=True).is_proved
 
 
 def test_an_object_that_was_copied_late_has_recovered(
