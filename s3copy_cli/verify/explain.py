@@ -148,6 +148,8 @@ def _not_copied(result: ObjectResult, evidence: Evidence) -> str:
             f"the function {said.get(word.outcome, f'said {word.outcome!r} of it')} at {_time(word.time_ms)}: "
             f"it was {happened} after that"
         )
+    if evidence.incomplete and not evidence.obstacles:
+        return f"not known: {evidence.incomplete}"
     before = f" since {_time(word.time_ms)}" if word is not None else ""
     return f"no event seen{before}: {_no_event(result, evidence)}"
 
@@ -156,8 +158,6 @@ def _no_event(result: ObjectResult, evidence: Evidence) -> str:
     modified = result.source_modified
     if evidence.obstacles:
         return "; ".join(obstacle.message for obstacle in evidence.obstacles)
-    if evidence.incomplete:
-        return f"nobody can say, for {evidence.incomplete}"
     if modified is not None and evidence.created_at is not None and modified < evidence.created_at:
         return "the object is older than the pipeline, and only new ones send an event"
     if modified is not None and evidence.since is not None and modified < evidence.since:
