@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -101,7 +101,9 @@ def judge(
     if destination.head is None:
         head = source.head
         return ObjectResult(key, Outcome.MISSING, head.size, head.etag, source_modified=head.last_modified), False
-    comparison = compare_heads(source.head, destination.head, rules, more=_iter_more(source, destination, content))
+    comparison = compare_heads(
+        source.head, destination.head, rules, more=_iter_more(source, destination, rules, content)
+    )
     is_content_due = (
         rules.level == "content"
         and content is None
@@ -111,11 +113,14 @@ def judge(
     return _result(key, source.head, destination.head, comparison.outcome, comparison.notable), is_content_due
 
 
-def _iter_more(source: Seen, destination: Seen, content: FieldComparison | None) -> Iterable[FieldComparison]:
+def _iter_more(
+    source: Seen, destination: Seen, rules: Rules, content: FieldComparison | None
+) -> Iterable[FieldComparison]:
     if source.tags is not None and destination.tags is not None:
         yield from compare_tags(source.tags, destination.tags)
     if content is not None:
-        yield content
+        # Who asked for every byte is not content with less.
+        yield replace(content, is_required=rules.prove_all)
 
 
 def _result(

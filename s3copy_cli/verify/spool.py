@@ -15,7 +15,7 @@ from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
 from s3copy_cli.verify.results import ObjectResult
 
 # Some 30,000 results.
-_IN_MEMORY = 8 * 1024 * 1024
+IN_MEMORY = 8 * 1024 * 1024
 
 
 class Entry(NamedTuple):
@@ -47,7 +47,7 @@ class Spool:
         in_memory: bytes that are kept in memory before a file is made of it.
     """
 
-    def __init__(self, in_memory: int = _IN_MEMORY) -> None:
+    def __init__(self, in_memory: int = IN_MEMORY) -> None:
         # Unlinked at once by the system, readable by nobody else.
         self._file = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115
 

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from s3copy_cli.verify.compare import Outcome
 from s3copy_cli.verify.results import ObjectResult
-from s3copy_cli.verify.spool import Entry, Spool
+from s3copy_cli.verify.spool import IN_MEMORY, Entry, Spool
 
 LookAgain = Callable[[Iterable[Entry], Callable[[Entry], bool]], Iterator[tuple[Entry, "ObjectResult | None"]]]
 
@@ -21,17 +21,19 @@ class Tally:
     """Counts, and the results that are needed later. Use as a context manager: it may own temporary files.
 
     Args:
-        propagate_deletes: whether deletes are carried over, so that an extra object may be about to go.
         keep: how many proved objects are remembered by name at least; None for all.
+        propagate_deletes: whether deletes are carried over, so that an extra object may be about to go.
+        in_memory: bytes of each spool that stay in memory.
     """
 
-    def __init__(self, keep: int | None, *, propagate_deletes: bool = False) -> None:
+    def __init__(self, keep: int | None, *, propagate_deletes: bool = False, in_memory: int = IN_MEMORY) -> None:
         self._propagate_deletes = propagate_deletes
         self._keep = keep
         self._counts: Counter[Outcome] = Counter()
         # In key order: what was not equal when it was found, with some that have become equal since; what was equal.
-        self._open = Spool()
-        self._proved = Spool()
+        self._in_memory = in_memory
+        self._open = Spool(in_memory)
+        self._proved = Spool(in_memory)
         self._proved_kept = 0
         self.is_complete = True
         self._corrections: dict[str, ObjectResult | None] = {}
@@ -102,7 +104,7 @@ class Tally:
             is_due: which of the pending ones to look at.
             on_pending: told how many are pending whenever that changes.
         """
-        old, self._open = self._open, Spool()
+        old, self._open = self._open, Spool(self._in_memory)
         with old:
             looked = look_again(old, lambda entry: self.is_pending(entry.result) and is_due(entry))
             self.last_pending_at = 0.0
