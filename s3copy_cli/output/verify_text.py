@@ -73,8 +73,6 @@ def write_text(
         if hidden:
             console.print(Text(_hidden(report), style="dim"))
         _write_details(report, console)
-    console.print()
-    console.print(_summary(report))
     if report.logs.causes:
         console.print()
         for cause in report.logs.causes:
@@ -85,6 +83,8 @@ def write_text(
     if report.findings:
         console.print()
         _write_findings(report, console)
+    console.print()
+    console.print(_summary(report))
     for file in written:
         named = "stdout" if file.path == "-" else safe(file.path)
         console.print(Text(f"{plural(file.lines, 'object')} ({file.kind}) written to {named}", style="dim"))

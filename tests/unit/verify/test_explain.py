@@ -26,8 +26,8 @@ TRIGGER = Finding("trigger_missing", "the trigger is missing")
 KMS = FieldComparison("etag", FieldVerdict.NOT_COMPARABLE, "a", "b", "no digest under aws:kms")
 
 COPIED_ONCE = (
-    "the source has no such object; the function copied it at 2026-03-01 12:00:00 UTC, and this pipeline does not carry "
-    "deletes over"
+    "the source has no such object; the function copied it at 2026-03-01 12:00:00 UTC, and this pipeline does not "
+    "carry deletes over"
 )
 
 
