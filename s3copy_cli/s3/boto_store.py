@@ -169,7 +169,7 @@ class BotoObjectStore:
     ) -> bytes:
         """See ObjectStore."""
         doing = f"reading {key!r} in bucket {bucket.name}"
-        version = {"VersionId": version_id} if version_id else {}
+        version: Any = {"VersionId": version_id} if version_id else {}
         with translate_errors(doing):
             try:
                 answer = self._client.get_object(
