@@ -9,6 +9,7 @@ import click
 
 from s3copy_cli.commands.app import App
 from s3copy_cli.commands.common import command
+from s3copy_cli.commands.verify import check_usage
 from s3copy_cli.errors import ExitCode, UsageError
 from s3copy_cli.output.result import Problem, Result
 from s3copy_cli.wording import human_size, plural
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     "repair",
     "s3copy repair                          # bring back what is missing or different; then verify",
     "s3copy repair --dry-run                # show what would be brought back",
+    "s3copy repair --prefix 2026/           # only these",
     "s3copy repair --rate 500 --wait 600    # many or large objects",
 )
+@click.argument("keys", metavar="[KEY]...", nargs=-1)
+@click.option("--prefix", default="", metavar="P", help="Look only at keys that begin with P.")
 @click.option("--dry-run", is_flag=True, help="Show what would be brought back; do nothing.")
 @click.option(
     "--rate",
@@ -50,21 +54,32 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--level",
-    type=click.Choice(["listing", "metadata"]),
+    type=click.Choice(["listing", "metadata", "content"]),
     default="metadata",
     show_default=True,
     help="How closely to compare, as for verify.",
 )
-def repair(app: App, dry_run: bool, rate: float, wait: float, since: str | None, level: Level) -> Result:
+@click.option("--tags", is_flag=True, help="Compare tags, too (always with setup --sync-tags).")
+def repair(
+    app: App,
+    keys: tuple[str, ...],
+    prefix: str,
+    dry_run: bool,
+    rate: float,
+    wait: float,
+    since: str | None,
+    level: Level,
+    tags: bool,
+) -> Result:
     """Bring back what is missing or different at the destination.
 
     Compares the buckets, has the pipeline's own function copy each difference, takes parked events out of
     the dead-letter queue whose objects are in order by then, and verifies everything. Exit code 0 means that
     everything is proved, 3 that something is not. It may be interrupted at any time and run again.
     """
-    for name, number in (("--wait", wait), ("--rate", rate)):
-        if not math.isfinite(number):
-            raise UsageError(f"reading {name}", f"{number} is not a number", f"Pass e.g. {name} 60.")
+    check_usage(keys, prefix, wait, level, prove_all=False, tags=tags)
+    if not math.isfinite(rate):
+        raise UsageError("reading --rate", f"{rate} is not a number of objects a second", "Pass e.g. --rate 50.")
     app.announce("Repairing" + (" (dry run)" if dry_run else ""))
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.operate.run import RepairOptions, repair_pipeline
@@ -73,12 +88,16 @@ def repair(app: App, dry_run: bool, rate: float, wait: float, since: str | None,
     from s3copy_cli.output.repair_text import write_plan, write_text
     from s3copy_cli.s3 import BotoObjectStore
     from s3copy_cli.verify.clock import Clock
+    from s3copy_cli.verify.look_around import read_health
     from s3copy_cli.verify.run import Services, VerifyOptions
+    from s3copy_cli.verify.scope import EVERYTHING
     from s3copy_cli.verify.since import parse_since
 
     clock = Clock()
     verify_options = VerifyOptions(
         level=level,
+        tags=tags,
+        scope=EVERYTHING.limited_to(keys) if keys else EVERYTHING.narrowed(prefix),
         wait=wait,
         since=parse_since(since, clock.now()) if since else None,
         setup_command=app.command("setup"),
@@ -92,6 +111,8 @@ def repair(app: App, dry_run: bool, rate: float, wait: float, since: str | None,
         cloudwatch=app.aws.cloudwatch,
         sqs=app.aws.sqs,
         clock=clock,
+        s3=app.aws.s3,
+        look_around=lambda deployed: read_health(app.aws.lambda_, app.aws.s3, deployed),
     )
     with app.terminal.bar("Objects", None) as bar:
         report = repair_pipeline(

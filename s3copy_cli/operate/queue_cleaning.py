@@ -34,7 +34,7 @@ _DEPTHS: list[QueueAttributeFilterType] = [
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 ]
-# Whether the object is in order says nothing about its tags: only the function compares them for such an event.
+# What S3 calls changes of tags alone, in its notifications and in EventBridge.
 _TAG_EVENTS = ("ObjectTagging:", "Object Tags ")
 
 AreInOrder = Callable[[Iterable[str]], Mapping[str, bool]]
@@ -61,10 +61,15 @@ class _StoppedError(Exception):
     """The rest cannot be done; the text says why."""
 
 
-def may_leave(events: Sequence[ParkedEvent], are_in_order: Mapping[str, bool]) -> bool:
-    """Whether a message is of no use any more: every record names an object that is in order. Pure."""
+def may_leave(events: Sequence[ParkedEvent], are_in_order: Mapping[str, bool], *, are_tags_compared: bool) -> bool:
+    """Whether a message is of no use any more: every record names an object that is in order. Pure.
+
+    A change of tags is in order only if the tags were compared, too.
+    """
     return bool(events) and all(
-        event.key is not None and are_in_order.get(event.key, False) and not event.event_name.startswith(_TAG_EVENTS)
+        event.key is not None
+        and are_in_order.get(event.key, False)
+        and (are_tags_compared or not event.event_name.startswith(_TAG_EVENTS))
         for event in events
     )
 
@@ -78,6 +83,7 @@ class QueueCleaner:
         source_bucket: events about another bucket are not ours to judge.
         are_in_order: looks at keys as they are now, and says which are proved or gone from the source.
         write_notes: keeps what a message tells about its request, before it is deleted.
+        are_tags_compared: whether "in order" means equal tags, too.
         clock: time.
     """
 
@@ -89,6 +95,7 @@ class QueueCleaner:
         *,
         are_in_order: AreInOrder,
         write_notes: Callable[[Sequence[Note]], None],
+        are_tags_compared: bool,
         clock: Clock,
     ) -> None:
         self._client = client
@@ -96,6 +103,7 @@ class QueueCleaner:
         self._source_bucket = source_bucket
         self._are_in_order = are_in_order
         self._write_notes = write_notes
+        self._are_tags_compared = are_tags_compared
         self._clock = clock
         self._removed = 0
         # The receipts of what we hold, by message id: of what stays, and of what is being looked at.
@@ -192,7 +200,7 @@ class QueueCleaner:
         for message_id, found in events.items():
             note = _note(found)
             is_too_long = note is not None and sum(map(len, note.keys)) > MAX_LINE // 12
-            if not may_leave(found, in_order) or is_too_long:
+            if not may_leave(found, in_order, are_tags_compared=self._are_tags_compared) or is_too_long:
                 self._kept[message_id] = self._held.pop(message_id)
                 continue
             leaving.append(message_id)

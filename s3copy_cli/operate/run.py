@@ -16,11 +16,10 @@ from s3copy_cli.operate.pacing import Pace
 from s3copy_cli.operate.planning import PAGE_SIZE, Plan, iter_pages
 from s3copy_cli.operate.queue_cleaning import Cleaned, QueueCleaner
 from s3copy_cli.operate.repairing import MAX_REMEMBERED, Fate, Repairer, Repairs, fate_of
-from s3copy_cli.verify.compare import Level
 from s3copy_cli.verify.objects import ObjectEngine
 from s3copy_cli.verify.report import Report
 from s3copy_cli.verify.results import ObjectResult
-from s3copy_cli.verify.run import Listener, Services, VerifyOptions, verify_pipeline
+from s3copy_cli.verify.run import Listener, Services, VerifyOptions, open_engine, rules_for, verify_pipeline
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -97,7 +96,7 @@ def repair_pipeline(
     """
     plan = Plan()
     run = _Run(deployed, services, lambda_client, options, listener, start)
-    with run.engine(options.verify.level) as engine:
+    with run.engine(options.verify) as engine:
         results = _told(engine.iter_all(), listener)
         repairer = run.repairer(engine)
         pages = iter_pages(results, plan, propagate_deletes=deployed.propagate_deletes, page_size=page_size)
@@ -137,8 +136,8 @@ class _Run:
         # Keys of failed requests, also where they could not be written down.
         self._noted: dict[str, tuple[str, ...]] = {}
 
-    def engine(self, level: Level) -> ObjectEngine:
-        return ObjectEngine(self._services.store, self._deployed.source, self._deployed.destination, level)
+    def engine(self, options: VerifyOptions) -> ObjectEngine:
+        return open_engine(self._deployed, self._services, options, self._listener)
 
     def repairer(self, engine: ObjectEngine) -> Repairer:
         rate, clock = self._options.rate, self._services.clock
@@ -156,15 +155,19 @@ class _Run:
     def clean(self) -> Cleaned:
         """Take what is in order out of the dead-letter queue."""
         self._listener.on_step("cleaning the dead-letter queue")
-        level = self._options.verify.level
+        asked = self._options.verify
         # An event may be about headers alone: key, size and ETag are not enough to let it go.
-        with self.engine("metadata" if level == "listing" else level) as engine:
+        level = "metadata" if asked.level == "listing" else asked.level
+        # With named keys, the engine would take one that is gone for a mistake.
+        options = replace(asked, level=level, scope=replace(asked.scope, keys=None))
+        with self.engine(options) as engine:
             cleaner = QueueCleaner(
                 self._services.sqs,
                 self._deployed.pipeline.queue_name,
                 self._deployed.source.name,
                 are_in_order=partial(self._are_in_order, engine),
                 write_notes=self._notebook.write,
+                are_tags_compared=rules_for(self._deployed, options).tags,
                 clock=self._services.clock,
             )
             return cleaner.clean(self._deployed.queue_url)
@@ -206,7 +209,7 @@ class _Run:
         propagate_deletes = self._deployed.propagate_deletes
         return {
             key: fate_of(result, propagate_deletes=propagate_deletes) in settled
-            for key, result in engine.iter_again(keys)
+            for key, result in engine.iter_again(filter(self._options.verify.scope.covers, keys))
         }
 
 

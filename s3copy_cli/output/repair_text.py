@@ -11,7 +11,6 @@ from s3copy_cli.operate.repairing import Fate, Repairs
 from s3copy_cli.operate.run import RepairReport
 from s3copy_cli.output.safe import safe, shorten
 from s3copy_cli.verify.compare import Outcome
-from s3copy_cli.verify.report import Report
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.wording import human_size, plural
 
@@ -74,7 +73,7 @@ def write_text(
     kinds = _LEFT | ({Outcome.EXTRA} if propagate_deletes else set())
     left = [result for result in verification.objects.listed if result.outcome in kinds]
     for result in left:
-        _write_left(result, report.repairs, verification, console)
+        _write_left(result, report.repairs, console)
     hidden = sum(verification.objects.counts[kind] for kind in kinds) - len(left)
     if hidden > 0:
         _line(console, f"… and {plural(hidden, 'more object')} ({verify_command} --max-listed 0 lists all)", "dim")
@@ -136,7 +135,7 @@ def _left_alone(plan: Plan) -> Iterator[str]:
         yield f"! {plural(plan.left[Outcome.ERROR], 'object')} could not be looked at: verify says why"
 
 
-def _write_left(result: ObjectResult, repairs: Repairs, verification: Report, console: Console) -> None:
+def _write_left(result: ObjectResult, repairs: Repairs, console: Console) -> None:
     style = "yellow" if result.outcome is Outcome.UNPROVED else "red"
     _line(console, f"{result.outcome.sigil} {_key(result.key)}: {_MEANINGS[result.outcome]}", style)
     if result.fields:
@@ -144,8 +143,8 @@ def _write_left(result: ObjectResult, repairs: Repairs, verification: Report, co
         named = ", ".join(safe(field.name) for field in result.fields[:_MAX_FIELDS])
         word = "not comparable" if result.outcome is Outcome.UNPROVED else "not equal"
         _line(console, f"    {word}: {named}{more}")
-    cause = result.message or verification.objects.causes.get(result.key) or repairs.failures.get(result.key)
-    if cause is None and result.key in repairs.under_way:
+    cause = result.message or result.cause or repairs.failures.get(result.key, "")
+    if not cause and result.key in repairs.under_way:
         cause = "its copy may still be running"
     if cause and result.outcome is not Outcome.UNPROVED:
         shown = safe(cause)

@@ -124,7 +124,12 @@ class FakeQueue:
 
     def clean(self, **changes: Any) -> Cleaned:
         client: Any = self
-        options = {"are_in_order": self.look, "write_notes": self.note, "clock": self.clock(), **changes}
+        options = {
+            "are_in_order": self.look,
+            "write_notes": self.note,
+            "are_tags_compared": False,
+            "clock": self.clock(),
+        } | changes
         return QueueCleaner(client, "p-dead-letter", BUCKET, **options).clean(URL)
 
 
@@ -203,7 +208,13 @@ def test_a_message_that_cannot_be_deleted_stays_and_is_told(queue: FakeQueue) ->
 def test_a_missing_queue_is_a_result(queue: FakeQueue) -> None:
     client: Any = queue
     cleaner = QueueCleaner(
-        client, "p-dead-letter", BUCKET, are_in_order=queue.look, write_notes=queue.note, clock=queue.clock()
+        client,
+        "p-dead-letter",
+        BUCKET,
+        are_in_order=queue.look,
+        write_notes=queue.note,
+        are_tags_compared=False,
+        clock=queue.clock(),
     )
     assert cleaner.clean(None).problem == "the dead-letter queue p-dead-letter is missing"
 
@@ -241,9 +252,18 @@ def test_an_interruption_hides_nothing(queue: FakeQueue) -> None:
 
 
 def test_no_records_are_no_reason_to_leave() -> None:
-    assert not may_leave([], {"a": True})
-    assert not may_leave([ParkedEvent(None, "c", "e")], {"a": True})
-    assert may_leave([ParkedEvent("a", "c", "e"), ParkedEvent("b", "c", "e")], {"a": True, "b": True})
+    assert not may_leave([], {"a": True}, are_tags_compared=True)
+    assert not may_leave([ParkedEvent(None, "c", "e")], {"a": True}, are_tags_compared=True)
+    both = [ParkedEvent("a", "c", "e"), ParkedEvent("b", "c", "e")]
+    assert may_leave(both, {"a": True, "b": True}, are_tags_compared=False)
+    assert not may_leave(both, {"a": True}, are_tags_compared=False)
+
+
+@pytest.mark.parametrize("name", ["ObjectTagging:Delete", "Object Tags Added"])
+def test_a_change_of_tags_leaves_only_where_tags_were_compared(name: str) -> None:
+    events = [ParkedEvent("a", "c", "e", event_name=name)]
+    assert may_leave(events, {"a": True}, are_tags_compared=True)
+    assert not may_leave(events, {"a": True}, are_tags_compared=False)
 
 
 class Cleaning(RuleBasedStateMachine):
