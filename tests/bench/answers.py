@@ -48,7 +48,9 @@ class Request:
     body: memoryview
 
 
-def response(body: bytes = b"", status: str = "200 OK", headers: str = "", content_type: str = "application/xml") -> bytes:
+def response(
+    body: bytes = b"", status: str = "200 OK", headers: str = "", content_type: str = "application/xml"
+) -> bytes:
     """A whole answer."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{headers}"
     return head.encode() + _REQUEST_ID + b"\r\n" + body
@@ -56,7 +58,9 @@ def response(body: bytes = b"", status: str = "200 OK", headers: str = "", conte
 
 def error(status: str, code: str, message: str = "fixed answer") -> bytes:
     """An S3 error."""
-    body = f"{_XML}<Error><Code>{code}</Code><Message>{message}</Message><RequestId>FIXEDANSWER00000</RequestId></Error>"
+    body = (
+        f"{_XML}<Error><Code>{code}</Code><Message>{message}</Message><RequestId>FIXEDANSWER00000</RequestId></Error>"
+    )
     return response(body.encode(), status)
 
 
@@ -268,7 +272,9 @@ def _listing(memory: Memory, bucket: str, query: Mapping[str, str]) -> bytes:
         head.append(f"<KeyCount>{count}</KeyCount>")
         head.append(f"<NextContinuationToken>after-{first}</NextContinuationToken>" if is_truncated else "")
     elif is_truncated and versions:
-        head.append(f"<NextKeyMarker>{encode(last_name)}</NextKeyMarker><NextVersionIdMarker>null</NextVersionIdMarker>")
+        head.append(
+            f"<NextKeyMarker>{encode(last_name)}</NextKeyMarker><NextVersionIdMarker>null</NextVersionIdMarker>"
+        )
     elif is_truncated:
         head.append(f"<NextMarker>{encode(last_name)}</NextMarker>")
     tail = "".join(f"<CommonPrefixes><Prefix>{encode(text)}</Prefix></CommonPrefixes>" for text in common)

@@ -79,10 +79,7 @@ class Population:
 
     def find(self, key: str) -> int | None:
         """The number of the object with this key, or None."""
-        if self.layout == "flat":
-            digits = key[7:16]
-        else:
-            digits = key[7:13] + key[19:22]
+        digits = key[7:16] if self.layout == "flat" else key[7:13] + key[19:22]
         if not (digits.isascii() and digits.isdigit()):
             return None
         number = int(digits)
