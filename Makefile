@@ -52,7 +52,7 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml
 	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.installed-local
 
-$(VENV)/.installed-bench: $(VENV)/.installed-dev pyproject.toml
+$(VENV)/.installed-bench: $(VENV)/.created pyproject.toml
 	@echo "Installing the peers and what draws the curves into $(VENV) ..."
 	@$(PIP) -e '.[bench]'
 	@touch $@
