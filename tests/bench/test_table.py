@@ -26,8 +26,23 @@ def test_factors_say_how_much_better_we_are() -> None:
 
 def test_the_table_has_a_verdict_where_something_is_promised() -> None:
     lines = render([faster("one", OURS, PEER, 2.5), faster("two", OURS, PEER)]).splitlines()
-    assert lines[1].split() == ["one", "2.000", "s", "peer", "4.000", "s", "2.00", "x", ">=", "2.5", "x", "missed"]
-    assert lines[2].split() == ["two", "2.000", "s", "peer", "4.000", "s", "2.00", "x"]
+    assert lines[1].split() == [
+        "one",
+        "2.000",
+        "s",
+        "peer",
+        "4.000",
+        "s",
+        "2.00",
+        "x",
+        "2.00",
+        "x",
+        ">=",
+        "2.5",
+        "x",
+        "missed",
+    ]
+    assert lines[2].split() == ["two", "2.000", "s", "peer", "4.000", "s", "2.00", "x", "2.00", "x"]
 
 
 def trial(code: str, client: str = "python", runs: int = 1_000) -> Trial:
