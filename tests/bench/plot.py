@@ -1,4 +1,4 @@
-"""Draws time and memory over the number of objects: `python -m tests.bench.plot JSON SVG`."""
+"""What docs/performance.md shows of a run: `python -m tests.bench.plot JSON SVG` draws curves and prints tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from .table import Row, in_unit
 
 # (client, level) -> how it is called and drawn.
 _SERIES = {
@@ -52,8 +54,38 @@ def draw(found: Mapping[str, Any]) -> Figure:
 def _label(axes: Axes, what: str) -> None:
     axes.set(xscale="log", yscale="log", xlabel="objects in each bucket", title=what)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(visible=True, which="major", color="#dddddd")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def curve_table(found: Mapping[str, Any]) -> str:
+    """The points of the picture, in Markdown."""
+    drawn = series(found)
+    columns = [{count: (wall, peak) for count, wall, peak in points} for points in drawn.values()]
+    lines = [["objects in each bucket", *(_SERIES[name][0] for name in drawn)], ["---:"] * (len(drawn) + 1)]
+    for count in sorted(set().union(*columns)):
+        cells = [
+            f"{column[count][0]:.1f} s, {column[count][1]:.0f} MB" if count in column else "" for column in columns
+        ]
+        lines.append([f"{count:,}", *cells])
+    return _markdown(lines)
+
+
+def rows_table(found: Mapping[str, Any]) -> str:
+    """The rows that were measured, in Markdown."""
+    lines = [["what", "ours", "peer", "factor", "by processor time", "expected", ""]]
+    lines.append(["---", "---:", "---", "---:", "---:", "---", "---"])
+    for row in (Row(**values) for values in found["rows"]):
+        peer = row.peer and f"{row.peer}: {in_unit(row.theirs or 0, row.unit)}"
+        factors = ["" if value is None else f"{value:.2f} x" for value in (row.factor, row.cpu_factor)]
+        verdict = {None: "", True: "ok", False: "missed"}[row.is_met]
+        lines.append([row.what, in_unit(row.ours, row.unit), peer, *factors, row.expected, verdict])
+    return _markdown(lines)
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:
@@ -61,7 +93,9 @@ def main() -> None:
     source, destination = map(Path, sys.argv[1:])
     # The same figures give the same file.
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "s3copy", "font.family": "sans-serif"})
-    draw(json.loads(source.read_text())).savefig(destination, metadata={"Date": None})
+    found = json.loads(source.read_text())
+    draw(found).savefig(destination, metadata={"Date": None})
+    print(f"{curve_table(found)}\n\n{rows_table(found)}")  # noqa: T201
 
 
 if __name__ == "__main__":

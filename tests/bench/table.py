@@ -72,10 +72,10 @@ def render(rows: Sequence[Row]) -> str:
     """The rows as a table for a terminal."""
     lines = [("what", "ours", "peer", "theirs", "factor", "by cpu", "expected", "")]
     for row in rows:
-        theirs = "" if row.theirs is None else _value(row.theirs, row.unit)
+        theirs = "" if row.theirs is None else in_unit(row.theirs, row.unit)
         factor, cpu = ("" if value is None else f"{value:.2f} x" for value in (row.factor, row.cpu_factor))
         verdict = {None: "", True: "ok", False: "missed"}[row.is_met]
-        lines.append((row.what, _value(row.ours, row.unit), row.peer, theirs, factor, cpu, row.expected, verdict))
+        lines.append((row.what, in_unit(row.ours, row.unit), row.peer, theirs, factor, cpu, row.expected, verdict))
     widths = [max(len(line[column]) for line in lines) for column in range(8)]
     right = {1, 3, 4, 5}
     return "\n".join(
@@ -87,5 +87,6 @@ def render(rows: Sequence[Row]) -> str:
     )
 
 
-def _value(value: float, unit: str) -> str:
+def in_unit(value: float, unit: str) -> str:
+    """A value with its unit: seconds to the millisecond, everything else whole."""
     return f"{value:.3f} s" if unit == "s" else f"{value:,.0f} {unit}"
