@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_OPTIONS ?= -n auto
 
-.PHONY: demo test model lint format bench clean
+.PHONY: demo test model mutation lint format bench clean
 
 demo: $(VENV)/.installed-local
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo.sh
@@ -17,6 +17,11 @@ test: $(VENV)/.installed-dev
 
 model: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.model.run --writes 3 --invocations 3 --crashes 2
+
+# A few minutes; not part of the tests.
+mutation: $(VENV)/.installed-mutation
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -31,7 +36,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python tests/bench/run.py
 
 clean:
-	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -49,3 +54,7 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml
 	@echo "Installing s3copy and its development tools into $(VENV) ..."
 	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.installed-local
+
+$(VENV)/.installed-mutation: $(VENV)/.installed-dev
+	@$(PIP) -e '.[mutation]'
+	@touch $@
