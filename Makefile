@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_OPTIONS ?= -n auto
 BENCH_OPTIONS ?=
 
-.PHONY: demo test model lint format bench clean
+.PHONY: demo test model mutation lint format bench clean
 
 demo: $(VENV)/.installed-local
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo.sh
@@ -18,6 +18,11 @@ test: $(VENV)/.installed-dev
 
 model: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.model.run --writes 3 --invocations 3 --crashes 2
+
+# A few minutes; not part of the tests.
+mutation: $(VENV)/.installed-mutation
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -33,7 +38,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python -m tests.bench.run $(BENCH_OPTIONS)
 
 clean:
-	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -55,4 +60,8 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml
 $(VENV)/.installed-bench: $(VENV)/.created pyproject.toml
 	@echo "Installing the peers and what draws the curves into $(VENV) ..."
 	@$(PIP) -e '.[bench]'
+	@touch $@
+
+$(VENV)/.installed-mutation: $(VENV)/.installed-dev
+	@$(PIP) -e '.[mutation]'
 	@touch $@

@@ -123,7 +123,7 @@ class ObjectEngine:
         try:
             result = self._look(key)
         except AwsError as error:
-            if not error.operation:
+            if not error.operation or error.code == "NoSuchBucket":
                 raise
             why = self._why_bad_request(key) if error.code == "400" else ""
             return ObjectResult(key, Outcome.ERROR, message=f"{error.doing}: {error.happened}{why}")
