@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from .compare import CONTENT_HEADERS, ObjectState
-from .errors import Failure, RequestError, error_code, is_permanent
+from .errors import KMS_CODES, Failure, RequestError, error_code, is_permanent
 from .options import STANDARD
 
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ CHECKSUM = "Checksum"
 
 _HEAD_FORBIDDEN = (
     "S3 answers HEAD with 403 when the role lacks s3:GetObject, when the key is missing and the role lacks "
-    "s3:ListBucket, or when the bucket belongs to another account"
+    "s3:ListBucket, when the bucket belongs to another account, or when the object is encrypted with a KMS key that "
+    "the role may not use"
 )
 _ARCHIVED = "the source object is in an archive: restore it, then have it copied again"
+_KEY_UNUSABLE = "the KMS key can not be used, by S3 in the role's name"
 _ARCHIVED_CODES = frozenset({"InvalidObjectState", "ObjectNotInActiveTierError"})
 
 
@@ -66,6 +68,8 @@ def translated(operation: str, place: str) -> Iterator[None]:
             message = _HEAD_FORBIDDEN
         if code in _ARCHIVED_CODES:
             message = f"{_ARCHIVED} ({message})"
+        if code.startswith(KMS_CODES):
+            message = f"{_KEY_UNUSABLE} ({message})"
         raise RequestError(
             Failure(
                 code=code,

@@ -164,6 +164,31 @@ class BotoObjectStore:
             answer = self._client.get_object_tagging(Bucket=bucket.name, Key=key, ExpectedBucketOwner=bucket.owner)
         return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
+    def read_range(
+        self, bucket: Bucket, key: str, first_byte: int, size: int, *, etag: str, version_id: str = ""
+    ) -> bytes:
+        """See ObjectStore."""
+        doing = f"reading {key!r} in bucket {bucket.name}"
+        version: Any = {"VersionId": version_id} if version_id else {}
+        with translate_errors(doing):
+            try:
+                answer = self._client.get_object(
+                    Bucket=bucket.name,
+                    Key=key,
+                    Range=f"bytes={first_byte}-{first_byte + size - 1}",
+                    IfMatch=f'"{etag}"',
+                    ExpectedBucketOwner=bucket.owner,
+                    **version,
+                )
+            except ClientError as error:
+                if error_code(error) != "InvalidRange":
+                    raise
+                raise _has_changed(doing, "it is shorter by now") from error
+            body = answer["Body"].read()
+        if len(body) != size:
+            raise _has_changed(doing, f"{len(body):,} bytes came instead of {size:,}")
+        return body
+
     def put_file(
         self, bucket: Bucket, key: str, path: Path, options: PutOptions, on_progress: Callable[[int], None]
     ) -> None:
@@ -295,6 +320,11 @@ class _Progress(BaseSubscriber):
         except Exception as error:  # noqa: BLE001  (put_file raises it in its caller's thread)
             self.stopped_by = error
             future.cancel()
+
+
+def _has_changed(doing: str, happened: str) -> AwsError:
+    hint = "Run the command again."
+    return AwsError(doing, happened, hint, code="PreconditionFailed", operation="GetObject")
 
 
 def _object_head(key: str, answer: Mapping[str, Any]) -> ObjectHead:

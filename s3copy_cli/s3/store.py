@@ -52,6 +52,24 @@ class ObjectStore(Protocol):
     def tags(self, bucket: Bucket, key: str) -> Mapping[str, str]:
         """The current version's tags."""
 
+    def read_range(
+        self, bucket: Bucket, key: str, first_byte: int, size: int, *, etag: str, version_id: str = ""
+    ) -> bytes:
+        """Some bytes of an object as it was when HEAD told its ETag.
+
+        Args:
+            bucket: where it is.
+            key: the object's key.
+            first_byte: where to begin, counted from 0.
+            size: how many bytes, at least one; exactly so many come back.
+            etag: the object's ETag, without quotes.
+            version_id: which version; "" for the current one.
+
+        Raises:
+            AwsError: with code "PreconditionFailed" if the object has changed, or is shorter than that; with S3's own
+                code if it may not be read ("AccessDenied", "InvalidObjectState" for an archived one, …).
+        """
+
     def put_file(
         self, bucket: Bucket, key: str, path: Path, options: PutOptions, on_progress: Callable[[int], None]
     ) -> None:

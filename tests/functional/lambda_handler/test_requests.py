@@ -334,7 +334,7 @@ def test_an_upload_is_begun_with_everything_that_s3_does_not_carry(copy, perform
 
 def test_copies_are_encrypted_with_the_key_that_was_given(copy, clients, settings) -> None:
     performer = Performer(clients, replace(settings, options=Options(kms_key_id="k-1")), lambda _: None)
-    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "k-1"}
+    encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "k-1", "BucketKeyEnabled": True}
     copy.add_response("copy_object", COPIED, {**COPY_NEW, **encryption, "StorageClass": "GLACIER_IR"})
     performer.perform(CopyWhole(KEY, state_from_head(head()), None, "GLACIER_IR"))
 

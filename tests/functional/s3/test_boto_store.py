@@ -235,3 +235,25 @@ def test_every_call_carries_the_expected_owner(
         "AbortMultipartUpload",
     }
     assert {name: found for name, found in owners.items() if found != {bucket.owner}} == {}
+
+
+def test_ranges_of_an_object_as_it_was(s3: Any, store: BotoObjectStore, bucket: Bucket) -> None:
+    etag = s3.put_object(Bucket=bucket.name, Key="k", Body=b"0123456789")["ETag"].strip('"')
+    assert store.read_range(bucket, "k", 0, 10, etag=etag) == b"0123456789"
+    assert store.read_range(bucket, "k", 3, 4, etag=etag) == b"3456"
+    assert store.read_range(bucket, "k", 9, 1, etag=etag) == b"9"
+    for first, size in ((8, 3), (10, 1)):
+        with pytest.raises(AwsError) as caught:
+            store.read_range(bucket, "k", first, size, etag=etag)
+        assert (caught.value.code, caught.value.operation) == ("PreconditionFailed", "GetObject")
+
+
+def test_a_range_of_another_state_is_refused(s3: Any, store: BotoObjectStore, bucket: Bucket) -> None:
+    with pytest.raises(AwsError) as caught:
+        store.read_range(bucket, "k", 0, 1, etag="0" * 32)
+    assert caught.value.code == "NoSuchKey"
+    etag = s3.put_object(Bucket=bucket.name, Key="k", Body=b"old")["ETag"].strip('"')
+    s3.put_object(Bucket=bucket.name, Key="k", Body=b"new")
+    with pytest.raises(AwsError) as caught:
+        store.read_range(bucket, "k", 0, 3, etag=etag)
+    assert (caught.value.code, caught.value.operation) == ("PreconditionFailed", "GetObject")
