@@ -1,8 +1,12 @@
-"""What docs/performance.md shows of a run: `python -m tests.bench.plot JSON SVG` draws curves and prints tables."""
+"""Puts the figures of a run into docs/performance.md, and the curves next to it.
+
+Run as `python -m tests.bench.plot build/bench.json docs`.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -88,14 +92,45 @@ def _markdown(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def surroundings(found: Mapping[str, Any]) -> str:
+    """What it was measured with, and what the server could have done."""
+    machine, server = found["machine"], found["server"]
+    versions = ", ".join(f"{name} {_version(text)}" for name, text in found["versions"].items())
+    return (
+        f"Python {machine['python']} on {machine['system']}, {machine['processors']} processors, load "
+        f"{found['load_before']:.1f} before it began; {versions}. The server could do {server['heads']:,.0f} HEAD/s, "
+        f"{server['keys']:,.0f} keys/s and {server['upload_bytes'] / 1e6:,.0f} MB/s of uploads."
+    )
+
+
+def _version(text: str) -> str:
+    """The number in what a program says of its version."""
+    match = re.search(r"\d+(?:\.\d+)+", text)
+    return match[0] if match else text
+
+
+def fill_in(page: str, found: Mapping[str, Any]) -> str:
+    """The page with everything between its marks, `<!-- name -->` and `<!-- end -->`, written anew."""
+    parts = {"surroundings": surroundings(found), "curve": curve_table(found), "rows": rows_table(found)}
+    for name, text in parts.items():
+        begin, end = f"<!-- {name} -->\n", "\n<!-- end -->"
+        before, mark, rest = page.partition(begin)
+        _, end_mark, after = rest.partition(end)
+        if not (mark and end_mark):
+            raise SystemExit(f"the page has no marks of the name {name}")
+        page = before + mark + text + end_mark + after
+    return page
+
+
 def main() -> None:
-    """`plot JSON SVG`."""
-    source, destination = map(Path, sys.argv[1:])
+    """`plot JSON FOLDER`."""
+    source, folder = map(Path, sys.argv[1:])
     # The same figures give the same file.
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "s3copy", "font.family": "sans-serif"})
     found = json.loads(source.read_text())
-    draw(found).savefig(destination, metadata={"Date": None})
-    print(f"{curve_table(found)}\n\n{rows_table(found)}")  # noqa: T201
+    draw(found).savefig(folder / "performance.svg", metadata={"Date": None})
+    page = folder / "performance.md"
+    page.write_text(fill_in(page.read_text(), found))
 
 
 if __name__ == "__main__":

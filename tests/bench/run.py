@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -178,6 +178,8 @@ def compare_listings(bench: Bench) -> list[Row]:
             clients.verify("listing", layout, sizes.pairs),
             *clients.compare(layout, sizes.pairs, slow_runs=slow_runs),
         ]
+        # Warmed up with a small bucket: the slow ones would take minutes for nothing.
+        trials = _warmed_up_small(trials, clients)
         ours, *theirs = bench.measure(f"listing, {layout}", trials, sizes.runs, sizes.pairs, "listing").values()
         what = f"compare {sizes.pairs:,} pairs, {layout}"
         limits = wanted if layout == "flat" else {}
@@ -192,8 +194,7 @@ def compare_many(bench: Bench) -> list[Row]:
         clients = bench.clients()
         trials = [clients.verify("listing", layout, sizes.many_pairs)]
         trials += clients.compare(layout, sizes.many_pairs, slow_runs=0)[:1]
-        # No run to warm up: it would cost as much as it is worth.
-        found = bench.measure(f"million, {layout}", _cold(trials, clients), 1, sizes.many_pairs, "listing")
+        found = bench.measure(f"million, {layout}", _warmed_up_small(trials, clients), 1, sizes.many_pairs, "listing")
         ours, *theirs = found.values()
         what = f"compare {sizes.many_pairs:,} pairs, {layout}"
         for peer in theirs:
@@ -202,7 +203,7 @@ def compare_many(bench: Bench) -> list[Row]:
     return rows
 
 
-def _cold(trials: Sequence[Trial], clients: Clients) -> list[Trial]:
+def _warmed_up_small(trials: Sequence[Trial], clients: Clients) -> list[Trial]:
     """Trials that warm up with a small bucket instead of their own."""
     small = {trial.client: trial for trial in (clients.verify("listing", "flat", 1_000),)}
     small.update({trial.client: trial for trial in clients.compare("flat", 1_000, slow_runs=1)})
@@ -245,7 +246,7 @@ def curve(bench: Bench) -> list[Row]:
                 if level == "listing":
                     trials += clients.compare("flat", count, slow_runs=0)[:1]
                 runs = 1 if count >= (1_000_000 if level == "listing" else 100_000) else sizes.slow_runs
-                known = list(bench.measure("curve", _cold(trials, clients), runs, count, level).values())
+                known = list(bench.measure("curve", _warmed_up_small(trials, clients), runs, count, level).values())
             peaks += [measured.peak_mb for measured in known if measured.client == "s3copy"]
         what = f"memory of verify --level {level}"
         rows.append(at_most(f"{what}, {counts[-1]:,} pairs", "MB", peaks[-1], 200))
@@ -262,7 +263,7 @@ def slow_network(bench: Bench) -> list[Row]:
             clients.verify("listing", "flat", sizes.pairs),
             *clients.compare("flat", sizes.pairs, slow_runs=1, with_python=False),
         ]
-        found = bench.measure("latency", _cold(trials, clients), sizes.slow_runs, sizes.pairs, "listing")
+        found = bench.measure("latency", _warmed_up_small(trials, clients), sizes.slow_runs, sizes.pairs, "listing")
     ours, *theirs = found.values()
     what = f"compare {sizes.pairs:,} pairs, 80 ms an answer"
     return [faster(what, ours, peer) for peer in theirs]
@@ -308,7 +309,7 @@ def cold_start(bench: Bench) -> list[Row]:
 
     folder = bench.folder / "functions"
     folder.mkdir()
-    found = bench.measure("cold-start", trials(bench.environ, folder), max(15, 3 * bench.sizes.runs))
+    found = bench.measure("cold-start", trials(bench.environ, folder), 3 * bench.sizes.runs)
     ours, *theirs = found.values()
     return [faster("cold start of the function", ours, peer, 1.0) for peer in theirs]
 
@@ -372,6 +373,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small numbers: does it work, not how fast is it")
     parser.add_argument("--only", action="append", choices=list(GROUPS), help="this group alone; may be repeated")
+    parser.add_argument("--runs", type=int, metavar="N", help="how often, at most, for each client of each group")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where to write the figures")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
@@ -383,6 +385,8 @@ def main() -> None:
         folder = Path(name)
         environ = base_environment(folder)
         sizes = QUICK if arguments.quick else Sizes()
+        if arguments.runs:
+            sizes = replace(sizes, runs=min(sizes.runs, arguments.runs), slow_runs=min(sizes.slow_runs, arguments.runs))
         bench = Bench(sizes, environ, installed(environ), folder, stack)
         for missing in (peer for peer in PEERS if peer not in bench.versions):
             say(f"{missing} is not installed: not compared")
