@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +16,30 @@ from s3copy_cli.output.result import Result
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from s3copy_cli.output.report_files import ReportFiles
     from s3copy_cli.output.terminal import ProgressBar, Terminal
+    from s3copy_cli.verify.clock import Clock
     from s3copy_cli.verify.compare import Level
+    from s3copy_cli.verify.run import VerifyOptions
+
+
+_REPORTS = {
+    "combined": "a line for every object: sigil, space, key",
+    "proved": "the keys of the objects that are proved",
+    "differs": "the keys of those that differ",
+    "missing": "the keys of those that the destination does not have",
+    "extra": "the keys of those that only the destination has",
+    "unproved": "the keys of those that could not be proved",
+    "errors": "the keys of those that could not be looked at",
+}
+
+
+def _report_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for name, what in reversed(_REPORTS.items()):
+        text = f"Write {what} to FILE (- is stdout)."
+        function = click.option(f"--{name}", f"{name}_file", metavar="FILE", help=text)(function)
+    return function
+
 
 # A bar moves with each of the first objects, and then with so many at a time.
 _OBJECTS_TOLD_SINGLY = 1000
@@ -31,6 +54,8 @@ _OBJECTS_TOLD_TOGETHER = 100
     "s3copy verify --prefix 2026/ --tags    # some objects, tags too",
     "s3copy verify --since 2h --json        # for machines; logs of the last two hours",
     "s3copy verify --level listing          # fast: key, size and ETag only",
+    "s3copy verify --max-latency 15m        # 3 if a copy took longer than a quarter of an hour",
+    "s3copy verify --combined report.txt    # every object with its outcome, and why",
     "s3copy verify --level content          # read the bytes where nothing else proves them",
 )
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
@@ -64,6 +89,10 @@ _OBJECTS_TOLD_TOGETHER = 100
 )
 @click.option("--strict", is_flag=True, help="Objects that only the destination has are a failure, too.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first object that is not proved.")
+@click.option(
+    "--max-latency", metavar="DURATION", help="A copy that took longer, e.g. than 15m, is a failure (event to copy)."
+)
+@_report_options
 def verify(
     app: App,
     keys: tuple[str, ...],
@@ -76,6 +105,8 @@ def verify(
     max_listed: int,
     strict: bool,
     fail_fast: bool,
+    max_latency: str | None,
+    **report_files: str | None,
 ) -> Result:
     """Prove that the destination equals the source, and explain what does not.
 
@@ -85,14 +116,11 @@ def verify(
     """
     _check_usage(keys, prefix, wait, level, prove_all=prove_all, tags=tags)
     app.announce("Verifying")
-    from s3copy_cli.deployed import find_deployed
-    from s3copy_cli.output.verify_text import write_text
-    from s3copy_cli.s3 import BotoObjectStore
+    from s3copy_cli.output.report_files import ReportFiles
     from s3copy_cli.verify.clock import Clock
-    from s3copy_cli.verify.run import Services, VerifyOptions, verify_pipeline
+    from s3copy_cli.verify.run import VerifyOptions
     from s3copy_cli.verify.scope import EVERYTHING
-    from s3copy_cli.verify.since import parse_since
-    from s3copy_cli.verify.to_json import to_json
+    from s3copy_cli.verify.since import parse_duration, parse_since
 
     clock = Clock()
     options = VerifyOptions(
@@ -103,11 +131,38 @@ def verify(
         fail_fast=fail_fast,
         wait=wait,
         since=parse_since(since, clock.now()) if since else None,
+        max_latency=parse_duration(max_latency, "--max-latency") if max_latency else None,
         max_listed=max_listed or None,
         strict=strict,
         setup_command=app.command("setup"),
         deploy_command=app.command("deploy"),
     )
+    # Opened first: nobody should wait for an answer that cannot be written down.
+    with ReportFiles(_paths(report_files, wants_json=app.options.json)) as files:
+        return _verify(app, clock, options, files)
+
+
+def _paths(report_files: Mapping[str, str | None], *, wants_json: bool) -> Mapping[str, str]:
+    """The names of the report files by kind."""
+    paths = {kind: report_files[f"{kind}_file"] for kind in _REPORTS}
+    named = {kind: path for kind, path in paths.items() if path}
+    if wants_json and "-" in named.values():
+        raise UsageError(
+            "opening a report file",
+            "with --json, stdout takes the JSON object and nothing else",
+            "Name a file instead of -.",
+        )
+    return named
+
+
+def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles) -> Result:
+    from s3copy_cli.deployed import find_deployed
+    from s3copy_cli.output.verify_text import write_text
+    from s3copy_cli.s3 import BotoObjectStore
+    from s3copy_cli.verify.look_around import read_health
+    from s3copy_cli.verify.run import Services, verify_pipeline
+    from s3copy_cli.verify.to_json import to_json
+
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
     services = Services(
         store=BotoObjectStore(app.aws.s3),
@@ -116,21 +171,30 @@ def verify(
         sqs=app.aws.sqs,
         clock=clock,
         s3=app.aws.s3,
+        look_around=lambda deployed: read_health(app.aws.lambda_, app.aws.s3, deployed),
     )
     with app.terminal.bar("Objects", None) as bar:
-        report = verify_pipeline(deployed, services, options, _Progress(app.terminal, bar, wait))
+        report = verify_pipeline(
+            deployed, services, options, _Progress(app.terminal, bar, options.wait), files if files else None
+        )
+    written = files.complete()
 
     def text(console: Console) -> None:
         write_text(
             report,
-            console,
+            # Where stdout takes a list of objects, everything else is conversation.
+            app.terminal.console(stderr=True) if files.uses_stdout else console,
+            written=written,
             setup_command=app.command("setup"),
             upload_command=app.command("upload FILE"),
             verify_command=app.command("verify"),
         )
 
     return Result(
-        data=to_json(report),
+        data={
+            **to_json(report),
+            "report_files": [{"kind": file.kind, "file": file.path, "objects": file.lines} for file in written],
+        },
         text=text,
         exit_code=ExitCode.OK if report.is_proved else ExitCode.DIFFERENCES,
     )

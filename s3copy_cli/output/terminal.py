@@ -72,9 +72,9 @@ class Terminal:
         if self.verbose:
             _write_line(text)
 
-    def console(self) -> Console:
-        """A rich console on stdout; markup off, because the text may be anybody's."""
-        return self._console(stderr=False)
+    def console(self, *, stderr: bool = False) -> Console:
+        """A rich console on stdout (or stderr); markup off, because the text may be anybody's."""
+        return self._console(stderr=stderr)
 
     @property
     def is_interactive(self) -> bool:

@@ -105,6 +105,8 @@ class ContentComparer:
         """Where a range differs first, counted from the object's beginning, and the two bytes there."""
         ours = self._read_range(source_bucket, source.key, first_byte, size, etag=source.etag)
         theirs = self._read_range(destination_bucket, destination.key, first_byte, size, etag=destination.etag)
+        if len(ours) != size or len(theirs) != size:
+            raise ContentChanged
         if ours == theirs:
             return None
         position = first_difference(ours, theirs)

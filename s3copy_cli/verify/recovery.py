@@ -77,19 +77,3 @@ def parked_requests(events: Iterable[ParkedEvent]) -> Mapping[str, tuple[str | N
         if event.request_id:
             requests[event.request_id] = (*requests.get(event.request_id, ()), event.key)
     return requests
-
-
-def causes_by_key(causes: Iterable[Cause], events: Iterable[ParkedEvent]) -> Mapping[str, str]:
-    """What explains each named key: the latest cause in the log, else what the parked event says."""
-    explained: dict[str, tuple[int, str]] = {}
-    for event in events:
-        if event.key is not None:
-            text = f"its event is parked ({event.condition})" + (f": {event.error}" if event.error else "")
-            explained[event.key] = (0, text)
-    for cause in causes:
-        # Where the messages differ, the one that was kept may be about another key.
-        text = f"{cause.name}: {cause.message}" if cause.message and cause.has_one_message else cause.name
-        for subject in cause.subjects:
-            if subject.key is not None and cause.last_ms >= explained.get(subject.key, (0, ""))[0]:
-                explained[subject.key] = (cause.last_ms, text)
-    return {key: text for key, (_, text) in explained.items()}

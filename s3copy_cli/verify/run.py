@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Protocol
@@ -10,33 +11,22 @@ from s3copy_cli.deployed import DeployedPipeline
 from s3copy_cli.s3 import ObjectStore
 from s3copy_cli.verify.clock import Clock
 from s3copy_cli.verify.compare import Level, Outcome, Rules
+from s3copy_cli.verify.conclude import Facts, Sizes, conclude, make_explain
 from s3copy_cli.verify.dead_letter import DeadLetter, peek
 from s3copy_cli.verify.encryption import find_etag_obstacle
+from s3copy_cli.verify.explain import logged_by_key
+from s3copy_cli.verify.health import Health
+from s3copy_cli.verify.latency import CopyEstimates
+from s3copy_cli.verify.log_fold import MAX_SUBJECTS
 from s3copy_cli.verify.logs import LogScan, scan_logs
 from s3copy_cli.verify.metrics import read_metrics
 from s3copy_cli.verify.objects import ObjectEngine
-from s3copy_cli.verify.recovery import (
-    Recovery,
-    causes_by_key,
-    causes_within,
-    events_within,
-    named_keys,
-    parked_requests,
-)
-from s3copy_cli.verify.remedies import remedy
-from s3copy_cli.verify.report import (
-    CauseReport,
-    DeadLetterReport,
-    LogsReport,
-    ObjectsReport,
-    ParkedReport,
-    Report,
-)
+from s3copy_cli.verify.recovery import Recovery, causes_within, events_within, named_keys, parked_requests
+from s3copy_cli.verify.report import ObjectsReport, Report
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.verify.scope import EVERYTHING, Scope
-from s3copy_cli.verify.spool import Sink
+from s3copy_cli.verify.spool import Entry, Sink
 from s3copy_cli.verify.tally import Showcase, Tally
-from s3copy_cli.verify.verdict import find_reasons
 from s3copy_cli.verify.waiting import Settling, wait_for_copies
 
 if TYPE_CHECKING:
@@ -62,6 +52,7 @@ class VerifyOptions:
         fail_fast: whether to stop at the first object that is not proved in the end.
         wait: seconds for copies that may be under way.
         since: read logs and metrics from here on; None for the pipeline's deployment.
+        max_latency: seconds from an event to its copy that no copy may exceed; None for no limit.
         max_listed: how many objects to list; None for all.
         strict: whether objects that only the destination has are a failure.
         setup_command: the command line that rebuilds the pipeline.
@@ -75,6 +66,7 @@ class VerifyOptions:
     fail_fast: bool = False
     wait: float = 30.0
     since: datetime | None = None
+    max_latency: float | None = None
     max_listed: int | None = 50
     strict: bool = False
     setup_command: str = "s3copy setup"
@@ -92,6 +84,7 @@ class Services:
         sqs: SQS.
         clock: time.
         s3: the buckets' settings. Without it nothing is known of their encryption, and the level "listing" asks HEAD.
+        look_around: reads the settings that decide whether an event reaches the function.
     """
 
     store: ObjectStore
@@ -100,6 +93,7 @@ class Services:
     sqs: SQSClient
     clock: Clock
     s3: S3Client | None = None
+    look_around: Callable[[DeployedPipeline], Health] = lambda _: Health()
 
 
 class Listener(Protocol):
@@ -136,13 +130,16 @@ def verify_pipeline(
     """
     clock = services.clock
     rules = rules_for(deployed, options)
+    estimates = CopyEstimates(_begin(deployed, options))
     is_all_kept = options.max_listed is None or (sink is not None and sink.wants_proved)
     tally = Tally(None if is_all_kept else options.max_listed, propagate_deletes=deployed.propagate_deletes)
     with tally, open_engine(deployed, services, options, listener) as engine:
-        waited = _walk(engine, tally, deployed, services, options, listener)
+        waited = _walk(engine, tally, estimates, deployed, services, options, listener)
         listener.on_step("reading the logs, the metrics and the dead-letter queue")
-        scan = _scan_settled(deployed, services, options, tally.newest_copy)
-        dead_letter = _peek(deployed, services)
+        watched = tally.open_keys(MAX_SUBJECTS)
+        scan = everything = _scan_settled(deployed, services, options, tally.newest_copy, watched)
+        dead_letter = parked = _peek(deployed, services)
+        requests = parked_requests(parked.events)
         if not options.scope.is_everything:
             scan = replace(scan, causes=causes_within(scan.causes, options.scope.covers))
             dead_letter = replace(dead_letter, events=events_within(dead_letter.events, options.scope.covers))
@@ -156,67 +153,41 @@ def verify_pipeline(
             if again is None or again.outcome in harmless:
                 healed.add(key)
 
-        causes = causes_by_key(scan.causes, dead_letter.events)
-        showcase = Showcase(options.max_listed)
-        for result in tally.iter_final(causes):
+        now = clock.now()
+        begin = _begin(deployed, options) or now
+        # Where all is well nobody needs an explanation, and nothing more is asked.
+        is_odd = bool(scan.causes) or tally.counts[Outcome.PROVED] != tally.source_objects
+        facts = Facts(
+            estimates=estimates,
+            scan=scan,
+            kept_days=_kept_days(deployed, options, scan),
+            dead_letter=dead_letter,
+            metrics=read_metrics(services.cloudwatch, deployed.pipeline.function_name, begin, now, scan.executions),
+            health=services.look_around(deployed) if is_odd else Health(),
+            recovery=Recovery(frozenset(healed), scan.succeeded_requests, requests),
+            logged=logged_by_key(everything.causes, parked.events, requests),
+            watched=watched,
+        )
+        explain = make_explain(facts, deployed, options)
+        showcase, sizes = Showcase(options.max_listed), Sizes(facts)
+        for provisional in tally.iter_final({}):
+            result = replace(provisional, cause=explain(provisional))
             showcase.add(result)
+            sizes.add(result)
             if sink is not None and (sink.wants_proved or result.outcome is not Outcome.PROVED):
                 sink.on_final(result)
 
-    recovery = Recovery(frozenset(healed), scan.succeeded_requests, parked_requests(dead_letter.events))
     objects = ObjectsReport(
         counts=tally.counts,
         source_objects=tally.source_objects,
         source_bytes=tally.source_bytes,
         listed=showcase.results,
-        causes=causes,
+        causes={key: logged.text for key, logged in facts.logged.items()},
         waited_seconds=waited,
         is_complete=tally.is_complete,
+        copied_in_range=estimates.objects,
     )
-    logs = LogsReport(
-        scan,
-        tuple(
-            CauseReport(
-                cause,
-                recovery.of_cause(cause),
-                remedy(cause.kind, cause.code, options.setup_command, options.deploy_command),
-            )
-            for cause in scan.causes
-        ),
-        kept_days=_kept_days(deployed, options, scan),
-    )
-    parked = DeadLetterReport(
-        dead_letter, tuple(ParkedReport(event, recovery.of_event(event)) for event in dead_letter.events)
-    )
-    now = clock.now()
-    metrics = read_metrics(
-        services.cloudwatch,
-        deployed.pipeline.function_name,
-        _begin(deployed, options) or now,
-        now,
-        scan.executions,
-    )
-    return Report(
-        pipeline=deployed.pipeline.name,
-        source_bucket=deployed.source.name,
-        destination_bucket=deployed.destination.name,
-        level=options.level,
-        compared=rules.compared,
-        scope=options.scope,
-        objects=objects,
-        logs=logs,
-        metrics=metrics,
-        dead_letter=parked,
-        reasons=find_reasons(
-            objects,
-            logs,
-            metrics,
-            parked,
-            strict=options.strict,
-            propagate_deletes=deployed.propagate_deletes,
-            is_partial=not options.scope.is_everything,
-        ),
-    )
+    return conclude(facts, objects, sizes, deployed, options, compared=rules.compared)
 
 
 def rules_for(deployed: DeployedPipeline, options: VerifyOptions) -> Rules:
@@ -251,6 +222,7 @@ def open_engine(
 def _walk(
     engine: ObjectEngine,
     tally: Tally,
+    estimates: CopyEstimates,
     deployed: DeployedPipeline,
     services: Services,
     options: VerifyOptions,
@@ -269,16 +241,27 @@ def _walk(
             settled = waiting.settle(result)
             if settled is not None:
                 tally.add(settled, clock.monotonic())
+                estimates.add(settled)
                 if _fails(settled, deployed, options):
                     tally.is_complete = False
                     break
         return waiting.seconds
     for result in engine.iter_all():
         tally.add(result, clock.monotonic())
+        estimates.add(result)
         listener.on_object()
+
+    def look_again(
+        entries: Iterable[Entry], is_due: Callable[[Entry], bool]
+    ) -> Iterator[tuple[Entry, ObjectResult | None]]:
+        for entry, latest in engine.iter_revised(entries, is_due):
+            if latest is not None and latest is not entry.result:
+                estimates.add(latest)
+            yield entry, latest
+
     return wait_for_copies(
         tally,
-        engine.iter_revised,
+        look_again,
         parked_at,
         wait=options.wait,
         clock=clock,
@@ -293,7 +276,11 @@ def _fails(result: ObjectResult, deployed: DeployedPipeline, options: VerifyOpti
 
 
 def _scan_settled(
-    deployed: DeployedPipeline, services: Services, options: VerifyOptions, newest_copy: datetime | None
+    deployed: DeployedPipeline,
+    services: Services,
+    options: VerifyOptions,
+    newest_copy: datetime | None,
+    watched: Container[str],
 ) -> LogScan:
     """Read the logs; where a copy is only seconds old, again until its lines are there or must have been."""
     clock = services.clock
@@ -302,7 +289,7 @@ def _scan_settled(
     while True:
         now = clock.now()
         since = _begin_of_logs(deployed, options, now)
-        scan = scan_logs(services.logs, group, since, now)
+        scan = scan_logs(services.logs, group, since, now, watched, options.scope.covers)
         if scan.incomplete or newest_copy is None or not timedelta(0) <= now - newest_copy < lag:
             return scan
         if _has_lines_after(scan, newest_copy):

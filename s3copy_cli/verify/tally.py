@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from types import TracebackType
 
 from s3copy_cli.verify.compare import Outcome
@@ -86,6 +87,12 @@ class Tally:
     def iter_pending(self) -> Iterator[ObjectResult]:
         """The results that something still under way would explain, in key order."""
         return (entry.result for entry in self._open if self.is_pending(entry.result))
+
+    def open_keys(self, limit: int) -> frozenset[str]:
+        """The keys of the first results that are not proved, `limit` at most."""
+        results = (entry.result for entry in self._open)
+        keys = (result.key for result in results if result.outcome is not Outcome.PROVED)
+        return frozenset(islice(keys, limit))
 
     def revise(
         self, look_again: LookAgain, is_due: Callable[[Entry], bool], on_pending: Callable[[int], object]

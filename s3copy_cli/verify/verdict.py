@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from s3copy_cli.verify.compare import Outcome
+from s3copy_cli.verify.latency import LatencyReport, describe_unknown
 from s3copy_cli.verify.report import DeadLetterReport, LogsReport, ObjectsReport
-from s3copy_cli.wording import plural
+from s3copy_cli.wording import human_duration, plural
 
 if TYPE_CHECKING:
     from s3copy_cli.verify.metrics import Metrics
@@ -52,6 +53,18 @@ def find_reasons(
     )
     # A dropped event names no object. Where nothing else is wrong, its object is proved or gone: it has recovered.
     return (*reasons, *_dropped_reasons(metrics, dead_letter)) if reasons else ()
+
+
+def find_latency_reasons(latency: LatencyReport) -> Iterator[str]:
+    """Why it is not shown that every copy kept the limit; nothing if nobody asked for one."""
+    if latency.limit is None:
+        return
+    limit = human_duration(latency.limit)
+    if latency.is_exceeded and latency.told is not None:
+        yield f"a copy took {human_duration(latency.told.max)}, longer than --max-latency {limit}"
+    elif latency.is_kept is None:
+        why = "; ".join(describe_unknown(latency))
+        yield f"it could not be proved that every copy took at most {limit}: {why}"
 
 
 def _object_reasons(objects: ObjectsReport, *, strict: bool, propagate_deletes: bool) -> Iterator[str]:

@@ -83,10 +83,10 @@ class World:
         self.log_execution(self.line("failed", key, error))
 
     @staticmethod
-    def line(outcome: str, key: str, error: dict[str, Any] | None = None) -> str:
+    def line(outcome: str, key: str, error: dict[str, Any] | None = None, **more: Any) -> str:
         """One of the function's own lines."""
         fields = {"level": "ERROR" if error else "INFO", "s3copy_log_version": "1", "request_id": REQUEST}
-        return json.dumps({**fields, "outcome": outcome, "key": key, **({"error": error} if error else {})})
+        return json.dumps({**fields, "outcome": outcome, "key": key, **({"error": error} if error else {}), **more})
 
     def park(self, key: str, bucket: str = "") -> None:
         url = self.aws.sqs.get_queue_url(QueueName=self.pipeline.queue_name)["QueueUrl"]

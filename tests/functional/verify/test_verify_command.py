@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,9 +103,9 @@ def test_each_kind_of_difference_is_listed_with_what_differs(world: Any, s3copy:
         "3 objects different at the destination",
     ]
     text = " ".join(s3copy("verify", *NOW, expect=3).stdout.split())
-    assert "Content-Type: expected text/csv, found text/plain" in text
-    assert "x-amz-meta-added: expected nothing, found 1" in text
-    assert "Cache-Control: expected nothing, found no-store" in text
+    assert "Content-Type: text/csv -> text/plain" in text
+    assert "x-amz-meta-added: (not set) -> 1" in text
+    assert "Cache-Control: (not set) -> no-store" in text
     assert "Next: s3copy setup (puts trigger, role and function right if they are not)" in text
     assert "then upload those files again (s3copy upload FILE), and: s3copy verify" in text
 
@@ -145,7 +143,8 @@ def test_listing_limit(world: Any, s3copy: Run) -> None:
     assert data["objects_truncated"] is True
     assert data["objects"][0]["key"] == "zz-missing"
     assert data["counts"]["proved"] == 60
-    assert "… and 58 more objects" in s3copy("verify", *NOW, "--max-listed", "3", expect=3).stdout
+    text = " ".join(s3copy("verify", *NOW, "--max-listed", "3", expect=3).stdout.split())
+    assert "… and not shown: 58 proved (--max-listed 0 shows all, --combined FILE writes all)" in text
     everything = s3copy("verify", *NOW, "--json", "--max-listed", "0", expect=3).data
     assert (everything["objects_listed"], everything["objects_truncated"]) == (61, False)
 
@@ -377,7 +376,7 @@ def test_hostile_keys_and_lines_do_nothing_to_a_terminal(world: Any, s3copy: Run
     assert "\u202e" not in text
     flat = "".join(text.split())
     assert r"[red]a\x1b[31mb\nc\u202e[/red]" in flat
-    assert "expected[bold]x,foundy" in flat
+    assert "note:[bold]x->y" in flat
     data = s3copy("verify", *NOW, "--json", expect=3).data
     assert data["objects"][0]["key"] == key
     assert data["objects"][0]["cause"].endswith("\x1b]0;owned\x07[link=x]")
@@ -391,24 +390,6 @@ def test_text_fits_into_80_columns(world: Any, s3copy: Run, monkeypatch: pytest.
     lines = s3copy("verify", *NOW, expect=3).stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert sum("key-key-" in line for line in lines) >= 4
-
-
-def test_every_key_of_the_result_is_documented(world: Any, s3copy: Run) -> None:
-    world.put("a")
-    world.log_failure("a")
-    world.park("a")
-    documented = Path(__file__).parents[3].joinpath("docs", "json.md").read_text(encoding="utf-8")
-    words = set(re.findall(r"`(\w+)`|\"(\w+)\"", documented.split("## verify")[1].split("\n## ")[0]))
-    known = {name for pair in words for name in pair if name}
-
-    def names(value: Any) -> set[str]:
-        if isinstance(value, list):
-            return {name for item in value for name in names(item)}
-        return (
-            set(value) | {name for item in value.values() for name in names(item)} if isinstance(value, dict) else set()
-        )
-
-    assert names(s3copy("verify", *NOW, "--json", expect=3).data) - known == set()
 
 
 def test_json_is_the_only_thing_on_stdout(world: Any, s3copy: Run) -> None:

@@ -10,6 +10,7 @@ import pytest
 PURE = [
     *["walk", "scope", "compare", "results", "waiting", "log_lines", "log_fold", "parked"],
     *["recovery", "remedies", "report", "verdict", "since", "to_json"],
+    *["latency", "health", "explain", "findings", "conclude"],
 ]
 
 

@@ -19,6 +19,7 @@ from s3copy_cli.errors import AwsError
 from s3copy_cli.output.verify_text import write_text
 from s3copy_cli.s3 import Bucket, ObjectHead
 from s3copy_cli.verify.compare import Outcome
+from s3copy_cli.verify.health import Health
 from s3copy_cli.verify.report import Report
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.verify.run import Services, VerifyOptions, verify_pipeline
@@ -89,13 +90,21 @@ def verify(store: Any, fake_time: Any, account: Any, source: Bucket, destination
         kept_days: int | None = None,
         propagate_deletes: bool = False,
         sink: Any = None,
+        look_around: Callable[[DeployedPipeline], Health] = lambda _: Health(),
         **options: Any,
     ) -> Report:
         created_at = fake_time.now() - age
         deployed = DeployedPipeline(
             pipeline, source, destination, "https://queue", created_at, kept_days, propagate_deletes
         )
-        services = Services(store=store, logs=account, cloudwatch=account, sqs=account, clock=fake_time.clock())
+        services = Services(
+            store=store,
+            logs=account,
+            cloudwatch=account,
+            sqs=account,
+            clock=fake_time.clock(),
+            look_around=look_around,
+        )
         return verify_pipeline(deployed, services, VerifyOptions(**options), Listener(), sink)
 
     return run
@@ -341,12 +350,10 @@ class Collected:
     """What a report file would be given."""
 
     wants_proved: bool = True
-    lines: list[str] = field(default_factory=list)
-    causes: dict[str, str] = field(default_factory=dict)
+    results: list[ObjectResult] = field(default_factory=list)
 
     def on_final(self, result: ObjectResult) -> None:
-        self.lines.append(f"{result.outcome.sigil} {result.key}")
-        self.causes[result.key] = result.cause
+        self.results.append(result)
 
 
 @pytest.mark.parametrize("wants_proved", [True, False])
@@ -363,8 +370,10 @@ def test_a_sink_is_given_what_is_final_in_key_order(
     sink = Collected(wants_proved)
     verify(sink=sink, max_listed=1)
     expected = ["= a", "* b", "= c", "= d", "+ e", "- x"]
-    assert sink.lines == [line for line in expected if wants_proved or line[0] != "="]
-    assert {key for key, cause in sink.causes.items() if cause} == {"b", "e"}
+    lines = [f"{result.outcome.sigil} {result.key}" for result in sink.results]
+    assert lines == [line for line in expected if wants_proved or line[0] != "="]
+    causes = {result.key: result.cause for result in sink.results if result.outcome is not Outcome.EXTRA}
+    assert {key for key, cause in causes.items() if cause} == {"b", "e"}
 
 
 def test_stopping_at_the_first_object_that_is_not_proved_in_the_end(
@@ -421,3 +430,80 @@ def test_tags_that_cannot_be_read_are_not_taken_for_equal(
     assert [field.name for field in result.fields] == ["tags"]
     assert "a-source cannot be read: AccessDenied on GetObjectTagging" in result.fields[0].reason
     assert "a-destination cannot be read" in result.fields[0].reason
+
+
+def told(key: str, outcome: str = "copied", latency_ms: int | None = 1000) -> str:
+    return json.dumps({"s3copy_log_version": "1", "outcome": outcome, "key": key, "latency_ms": latency_ms})
+
+
+def test_every_final_result_is_told_once_in_key_order_with_its_cause(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("b"), head("a"))
+    store.put(head("c"), head("d"), copied=False)
+    store.destination["e"] = head("e")
+    account.scans = [[failed("c"), told("d")]]
+    sink = Collected()
+    report = verify(wait=0.0, sink=sink)
+    found = [(result.key, result.outcome.sigil) for result in sink.results]
+    assert found == [("a", "="), ("b", "="), ("c", "+"), ("d", "+"), ("e", "-")]
+    causes = {result.key: result.cause for result in sink.results}
+    assert causes["c"] == "AccessDenied on CopyObject: no"
+    assert causes["d"].startswith("the function copied it at 2026-03-01 12:00:00 UTC: it was deleted")
+    assert causes["e"].startswith("the source has no such object")
+    assert (causes["a"], causes["b"]) == ("", "")
+    assert [entry.cause for entry in report.objects.listed] == [causes[key] for key in "cdeab"]
+
+
+def test_the_settings_are_looked_at_only_where_something_is_odd(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    asked: list[DeployedPipeline] = []
+
+    def look_around(deployed: DeployedPipeline) -> Health:
+        asked.append(deployed)
+        return Health(has_trigger=False)
+
+    store.put(head("a"))
+    account.scans = [[REPORT]]
+    assert verify(wait=0.0, look_around=look_around).findings == ()
+    assert asked == []
+    store.put(head("b"), copied=False)
+    report = verify(wait=0.0, look_around=look_around)
+    assert len(asked) == 1
+    assert [finding.code for finding in report.findings] == ["trigger_missing"]
+    assert report.objects.listed[0].cause == f"no event seen: {report.findings[0].message}"
+    text = " ".join(rendered(report).split())
+    assert "! the trigger is missing" in text
+    assert "Run 's3copy setup' to restore it." in text
+
+
+def test_a_limit_of_latency(verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head) -> None:
+    store.put(head("a"), head("b"))
+    account.scans = [[told("a", latency_ms=1000), told("b", latency_ms=61_000)]]
+    assert verify(wait=0.0).is_proved
+    assert verify(wait=0.0, max_latency=61.0).is_proved
+    report = verify(wait=0.0, max_latency=60.0)
+    assert report.reasons == ("a copy took 1 min 1 s, longer than --max-latency 1 min",)
+    text = " ".join(rendered(report).split())
+    assert (
+        "p50 1 s, p95 1 min 1 s, p99 1 min 1 s, at most 1 min 1 s, from event to copy (2 copies in the log; TOO LONG)"
+        in text
+    )
+    data = to_json(report)["latency"]
+    assert (data["kept"], data["max_allowed_seconds"]) == (False, 60.0)
+    expected = {"count": 2, "p50": 1.0, "p95": 61.0, "p99": 61.0, "max": 61.0, "error_bound": 0.0}
+    assert data["event_to_copy"] == expected
+
+
+def test_a_latency_that_no_line_tells_is_not_said_to_be_kept(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("a"), head("b"))
+    account.scans = [[told("a"), told("b", latency_ms=None)]]
+    assert verify(wait=0.0).is_proved
+    report = verify(wait=0.0, max_latency=60.0)
+    assert not report.is_proved
+    assert "could not be proved that every copy took at most 1 min: for 1 of the copied objects" in report.reasons[0]
+    data = to_json(report)["latency"]
+    assert (data["kept"], data["unknown_objects"]) == (None, 1)
