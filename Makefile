@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_OPTIONS ?= -n auto
+BENCH_OPTIONS ?=
 
 .PHONY: demo test model mutation lint format bench clean
 
@@ -32,8 +33,9 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev
-	$(BIN)/python tests/bench/run.py
+# BENCH_OPTIONS="--quick", "--only listing", "--json FILE"
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m tests.bench.run $(BENCH_OPTIONS)
 
 clean:
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
@@ -55,6 +57,12 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml
 	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.installed-local
 
-$(VENV)/.installed-mutation: $(VENV)/.installed-dev
+$(VENV)/.installed-bench: $(VENV)/.created pyproject.toml
+	@echo "Installing the peers and what draws the curves into $(VENV) ..."
+	@$(PIP) -e '.[bench]'
+	@touch $@
+
+$(VENV)/.installed-mutation: $(VENV)/.created pyproject.toml
+	@echo "Installing s3copy and the mutation tester into $(VENV) ..."
 	@$(PIP) -e '.[mutation]'
 	@touch $@

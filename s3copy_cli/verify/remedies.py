@@ -75,8 +75,11 @@ _BY_CODE = {
     "TooManyContinuations": "The object takes longer to copy than the function may go on, about four hours. Upload it "
     "in larger parts.",
     "KMS.DisabledException": "The object's KMS key is disabled. Enable it, then {again}.",
-    "KMS.NotFoundException": _KMS + "not deleted. Then {again}.",
-    "KMS.KMSInvalidStateException": _KMS + "not waiting for its deletion. Then {again}.",
+    **dict.fromkeys(
+        ("KMS.KMSInvalidStateException", "KMS.NotFoundException"),
+        "The object's KMS key can not be used: it is gone, or about to be deleted. Cancel its deletion, or choose "
+        "another one for the copies (the setup option --kms-key-id), then {again}.",
+    ),
     "KMS.InvalidKeyUsageException": _KMS + "a symmetric key for encryption. Then {again}.",
 }
 # What a request of the function needs, where AWS does not say which permission is missing.
