@@ -65,7 +65,6 @@ def verify(app: App, wait: float, since: str | None, level: Level, max_listed: i
     app.announce("Verifying")
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.output.verify_text import write_text
-    from s3copy_cli.s3 import BotoObjectStore
     from s3copy_cli.verify.clock import Clock
     from s3copy_cli.verify.run import Services, VerifyOptions, verify_pipeline
     from s3copy_cli.verify.since import parse_since
@@ -85,7 +84,7 @@ def verify(app: App, wait: float, since: str | None, level: Level, max_listed: i
     # Where deletes are carried over, an object that only the destination has is a difference.
     options = replace(options, strict=strict or deployed.propagate_deletes)
     services = Services(
-        store=BotoObjectStore(app.aws.s3),
+        store=app.store,
         logs=app.aws.logs,
         cloudwatch=app.aws.cloudwatch,
         sqs=app.aws.sqs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +48,32 @@ class ObjectStore(Protocol):
         """The current version with its checksums, or None if there is no such object.
 
         HEAD does not tell a missing bucket from a missing object: that is None too.
+        """
+
+    def submit_head(self, bucket: Bucket, key: str) -> Future[ObjectHead | None]:
+        """Begin a `head`; its result or its error is the future's. Ask for many, then wait: no thread is needed.
+
+        The caller bounds how many are under way; each takes a few KiB. Cancelling the future has no effect.
+
+        Raises:
+            CredentialsError: there is nothing to sign with.
+        """
+
+    def read_range(
+        self, bucket: Bucket, key: str, first_byte: int, size: int, *, etag: str, version_id: str = ""
+    ) -> bytes:
+        """Some bytes of an object, if it is still the one that had this ETag.
+
+        Args:
+            bucket: where the object is.
+            key: the object's key.
+            first_byte: counted from 0; must lie inside the object.
+            size: how many; fewer come back at the object's end.
+            etag: without quotes.
+            version_id: "" for the current version.
+
+        Raises:
+            AwsError: code "PreconditionFailed" if the object has changed.
         """
 
     def tags(self, bucket: Bucket, key: str) -> Mapping[str, str]:
