@@ -17,7 +17,7 @@ from s3copy_cli.s3.connection import Credentials, ca_bundle, exempt_from_proxy, 
 from s3copy_cli.s3.heads import parse_head
 from s3copy_cli.s3.parallel import iter_listing
 from s3copy_cli.s3.store import KEYS_PER_REQUEST
-from s3copy_cli.s3.transport import Outcome, Transport, Upload
+from s3copy_cli.s3.transport import STALL_SECONDS, Outcome, Transport, Upload
 from s3copy_cli.s3.types import (
     Bucket,
     DeleteFailure,
@@ -54,7 +54,11 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def open_store(
-    aws: Aws, trace: Callable[[str], None] | None = None, part_size: int = PART_SIZE
+    aws: Aws,
+    trace: Callable[[str], None] | None = None,
+    *,
+    part_size: int = PART_SIZE,
+    stall_seconds: float = STALL_SECONDS,
 ) -> CrtObjectStore:
     """The data plane for an account; no request is sent yet.
 
@@ -62,6 +66,7 @@ def open_store(
         aws: whose endpoint, Region, certificates and credentials are taken.
         trace: takes one line for each call, for --verbose.
         part_size: see CrtObjectStore.
+        stall_seconds: see Transport.
     """
     client = aws.s3
     if client.meta.config.proxies == {}:
@@ -74,6 +79,7 @@ def open_store(
             credentials=Credentials(aws.session),
             locate=lambda bucket: locate(client, bucket),
             trace=trace,
+            stall_seconds=stall_seconds,
         ),
         part_size,
     )
@@ -114,9 +120,9 @@ class CrtObjectStore:
         try:
             yield from self._iter_versions(bucket)
         except AwsError as error:
-            # The embedded AWS cannot name a key with control characters in this listing and answers 500.
+            # Emulators cannot name a key with control characters in this listing: they answer 500, or broken XML.
             # A bucket that never had versioning holds one version of each object, and ListObjectsV2 has them all.
-            if error.code not in {"500", "InternalError"} or self._has_versions(bucket):
+            if error.code not in {"500", "InternalError", "MalformedAnswer"} or self._has_versions(bucket):
                 raise
             for entry in self.iter_objects(bucket):
                 yield ObjectVersion(key=entry.key, version_id="null")

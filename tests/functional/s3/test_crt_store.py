@@ -36,6 +36,7 @@ ODD_KEYS = [
     "\u200b\u202e\ufeff",
     "e\u0301 is not \u00e9",
     "tab\tin it",
+    "line\nbreak\r\n",
     "\x01\x1f\x7f",
     "\ufffe\uffff",
 ]
