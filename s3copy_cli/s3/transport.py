@@ -245,11 +245,11 @@ class Transport:
         if self._trace is not None:
             milliseconds = (self.clock() - flight.started) * 1000
             self._trace(f"  s3:{call.operation} {status or 'failed'} {milliseconds:.0f} ms")
-        if error is None:
-            flight.on_outcome(Answer(status, flight.headers, b"".join(flight.chunks)))
-            return
         if flight.stopped_by is not None:
             flight.on_outcome(flight.stopped_by)
+            return
+        if error is None:
+            flight.on_outcome(Answer(status, flight.headers, b"".join(flight.chunks)))
             return
         if flight.attempt < MAX_ATTEMPTS and flight.upload is None and (flight.is_stalled or is_worth_repeating(error)):
             self._repeat(flight)

@@ -55,5 +55,7 @@ class Call:
         if not self.query:
             return path
         # An empty value keeps its "=": that is how it is signed.
-        pairs = (f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in self.query.items())
+        pairs = (
+            f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in self.query.items()
+        )
         return f"{path}?{'&'.join(pairs)}"

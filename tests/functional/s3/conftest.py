@@ -95,7 +95,8 @@ class ScriptedServer:
     def close(self) -> None:
         self.released.set()
         # Wakes the thread that waits for connections.
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._connections:
             with suppress(OSError):

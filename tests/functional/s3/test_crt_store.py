@@ -36,7 +36,7 @@ ODD_KEYS = [
     "\u200b\u202e\ufeff",
     "e\u0301 is not \u00e9",
     "tab\tin it",
-    "line\nbreak\r\n",
+    "line\nbreak",
     "\x01\x1f\x7f",
     "\ufffe\uffff",
 ]
@@ -58,9 +58,7 @@ def small(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
-def test_odd_keys_come_back_as_they_went(
-    s3: Any, store: CrtObjectStore, bucket: Bucket, small: Path, key: str
-) -> None:
+def test_odd_keys_come_back_as_they_went(s3: Any, store: CrtObjectStore, bucket: Bucket, small: Path, key: str) -> None:
     put(store, bucket, key, small)
     found = store.head(bucket, key)
     assert found is not None

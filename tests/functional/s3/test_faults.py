@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -69,9 +70,7 @@ FAULTS = {
     "a document type": lambda server, right: server.reply(
         body=right.replace(b"<ListBucketResult", b'<!DOCTYPE x [<!ENTITY e "x">]><ListBucketResult', 1)
     ),
-    "no end in sight": lambda server, right: server.reply(
-        body=re.sub(rb"<IsTruncated>\w+</IsTruncated>", b"", right)
-    ),
+    "no end in sight": lambda server, right: server.reply(body=re.sub(rb"<IsTruncated>\w+</IsTruncated>", b"", right)),
     "no next page": lambda server, right: server.reply(
         body=re.sub(rb"<NextContinuationToken>.*?</NextContinuationToken>", b"", right).replace(b">false<", b">true<")
     ),
@@ -139,9 +138,7 @@ def test_an_empty_page_that_leads_to_itself_does_not_keep_us_for_ever(server: An
     assert caught.value.code == "MalformedAnswer"
 
 
-def test_a_server_that_stays_silent_is_given_up(
-    server: Any, open_scripted: Callable[..., CrtObjectStore]
-) -> None:
+def test_a_server_that_stays_silent_is_given_up(server: Any, open_scripted: Callable[..., CrtObjectStore]) -> None:
     store = open_scripted(stall_seconds=0.3)
     silent = threading.Event()
 
@@ -188,9 +185,7 @@ def test_an_object_without_what_every_object_has_is_an_error(server: Any, script
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch"])
-def test_refused_credentials_are_told_as_such(
-    server: Any, scripted: CrtObjectStore, tmp_path: Path, code: str
-) -> None:
+def test_refused_credentials_are_told_as_such(server: Any, scripted: CrtObjectStore, tmp_path: Path, code: str) -> None:
     server.script = lambda *_: server.reply(400, error_body(code))
     path = tmp_path / "file"
     path.write_bytes(b"abc")
@@ -218,7 +213,7 @@ def test_credentials_are_refreshed_as_they_expire(
     server: Any, open_scripted: Callable[..., CrtObjectStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A credential process, as for SSO and the like: each of its answers is good for a quarter of an hour only."""
-    counter = tmp_path / "counter"
+    counter, ended = tmp_path / "counter", tmp_path / "ended"
     counter.write_text("0")
     script = tmp_path / "process.py"
     script.write_text(
@@ -226,14 +221,14 @@ def test_credentials_are_refreshed_as_they_expire(
         f"counter = pathlib.Path({str(counter)!r})\n"
         "number = int(counter.read_text()) + 1\n"
         "counter.write_text(str(number))\n"
-        "if number == 4: sys.exit('the session has ended')\n"
+        f"if pathlib.Path({str(ended)!r}).exists(): sys.exit('the session has ended')\n"
         "# Ten minutes are less than what botocore wants to be left: it renews them at once.\n"
         "until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=9)\n"
         "print(json.dumps({'Version': 1, 'AccessKeyId': f'KEY{number}', 'SecretAccessKey': 's',\n"
         "                  'SessionToken': 't', 'Expiration': until.isoformat()}))\n"
     )
     config = tmp_path / "config"
-    config.write_text(f"[profile p]\ncredential_process = python3 {script}\n")
+    config.write_text(f"[profile p]\ncredential_process = {sys.executable} {script}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     store = open_scripted(boto3.Session(profile_name="p"))
     server.script = lambda *_: server.reply(404)
@@ -242,6 +237,9 @@ def test_credentials_are_refreshed_as_they_expire(
     keys = [re.search(r"Credential=(\w+)/", asked.headers["authorization"]) for asked in server.asked]
     assert len({key[1] for key in keys if key}) > 1
     assert {asked.headers["x-amz-security-token"] for asked in server.asked} == {"t"}
+    ended.touch()
+    with pytest.raises(CredentialsError, match="the session has ended"):
+        store.head(BUCKET, "k")
 
 
 def test_a_stopped_upload_raises_what_stopped_it_and_is_aborted(
@@ -257,12 +255,17 @@ def test_a_stopped_upload_raises_what_stopped_it_and_is_aborted(
     def script(number: int, asked: Any) -> Any:
         if asked.method == "POST":
             return server.reply(body=begun)
+        if "partNumber" in asked.target and number > 2:
+            stopped.wait(30)
         return server.reply(204) if asked.method == "DELETE" else server.reply(headers='ETag: "e"\r\n')
 
     class EnoughError(Exception):
         pass
 
+    stopped = threading.Event()
+
     def stop(amount: int) -> None:
+        stopped.set()
         raise EnoughError
 
     server.script = script
@@ -344,9 +347,7 @@ def test_bytes_are_read_if_they_are_still_the_same(server: Any, scripted: CrtObj
         ("a?b#c", "/source/a%3Fb%23c"),
     ],
 )
-def test_no_key_is_changed_on_the_way_to_the_wire(
-    server: Any, scripted: CrtObjectStore, key: str, target: str
-) -> None:
+def test_no_key_is_changed_on_the_way_to_the_wire(server: Any, scripted: CrtObjectStore, key: str, target: str) -> None:
     server.script = lambda *_: server.reply(404)
     assert scripted.head(BUCKET, key) is None
     assert [asked.target for asked in server.asked] == [target]
