@@ -88,7 +88,8 @@ def ca_bundle(session: boto3.Session, environ: MutableMapping[str, str] = os.env
         environ: the environment variables.
     """
     configured = session._session.get_config_variable("ca_bundle") or environ.get("REQUESTS_CA_BUNDLE")
-    return str(get_cert_path(configured or True))
+    path: Any = configured or True
+    return str(get_cert_path(path))
 
 
 def exempt_from_proxy(host: str, environ: MutableMapping[str, str] = os.environ) -> None:

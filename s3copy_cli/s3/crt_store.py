@@ -27,6 +27,7 @@ from s3copy_cli.s3.types import (
     ObjectVersion,
     PutOptions,
 )
+from s3copy_cli.s3.wire import Call
 from s3copy_cli.s3.xml import (
     MalformedAnswerError,
     delete_body,
@@ -36,7 +37,6 @@ from s3copy_cli.s3.xml import (
     parse_uploads,
     parse_versions,
 )
-from s3copy_cli.s3.wire import Call
 
 if TYPE_CHECKING:
     from s3copy_cli.aws import Aws
@@ -69,8 +69,8 @@ def open_store(
         stall_seconds: see Transport.
     """
     client = aws.s3
-    if client.meta.config.proxies == {}:
-        # How our own connection to the embedded AWS says that no proxy may come between.
+    if aws.is_embedded:
+        # A proxy of the environment has no business on loopback.
         exempt_from_proxy(locate(client, "any").endpoint.host)
     return CrtObjectStore(
         Transport(

@@ -16,7 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from s3copy_cli.s3.types import ListedObject
 from s3copy_cli.s3.xml import MalformedAnswerError, ObjectPage
@@ -200,12 +200,13 @@ def cuts(keys: Sequence[str], until: str | None, prefix: str) -> list[str]:
     column = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
     alphabet = sorted({letter for key in keys for letter in key[column : column + _WIDTH] if _is_plain(letter)})
     found: list[str] = []
-    for cut in (*_fine_cuts(first, last, column, alphabet, len(prefix)), *_coarse_cuts(last, column, alphabet, prefix)):
-        if until is not None and cut >= until:
+    fine = _fine_cuts(first, last, column, alphabet, len(prefix))
+    for cut in chain(fine, _coarse_cuts(last, column, alphabet, prefix)):
+        if len(found) == MAX_CUTS or (until is not None and cut >= until):
             break
         if cut > (found[-1] if found else last):
             found.append(cut)
-    return found[:MAX_CUTS]
+    return found
 
 
 def _fine_cuts(first: str, last: str, column: int, alphabet: Sequence[str], floor: int) -> Iterator[str]:
@@ -214,12 +215,10 @@ def _fine_cuts(first: str, last: str, column: int, alphabet: Sequence[str], floo
     grown = _number(last[column:end], alphabet) - _number(first[column:end], alphabet)
     if len(alphabet) < 2 or grown < 1:
         return
-    cut: str | None = last
-    for _ in range(MAX_CUTS):
-        cut = _plus(cut, column, max(int(grown * _FILL), 1), alphabet, floor)
-        if cut is None:
-            return
+    cut = _plus(last, column, max(int(grown * _FILL), 1), alphabet, floor)
+    while cut is not None:
         yield cut
+        cut = _plus(cut, column, max(int(grown * _FILL), 1), alphabet, floor)
 
 
 def _coarse_cuts(last: str, column: int, alphabet: Sequence[str], prefix: str) -> Iterator[str]:

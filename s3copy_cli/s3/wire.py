@@ -35,7 +35,7 @@ class Call:
         bucket: which bucket.
         doing: what it is for, as the first part of an error's message.
         key: the object's key; "" for requests about the bucket.
-        query: parameters as they are, "" for those without a value.
+        query: parameters; their names are plain, their values as they are, "" for those without one.
         headers: besides those that every request has.
         body: what is sent.
     """
@@ -55,7 +55,5 @@ class Call:
         if not self.query:
             return path
         # An empty value keeps its "=": that is how it is signed.
-        pairs = (
-            f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in self.query.items()
-        )
+        pairs = (f"{name}={quote(value, safe=_UNRESERVED)}" for name, value in self.query.items())
         return f"{path}?{'&'.join(pairs)}"

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG005  (not every fault needs the right answer)
 """A server that misbehaves: the request is repeated, or it is an error; never a wrong answer."""
 
 from __future__ import annotations

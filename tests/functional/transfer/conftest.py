@@ -12,8 +12,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from s3copy_cli.config import Pipeline
 from s3copy_cli.aws import Aws
+from s3copy_cli.config import Pipeline
 from s3copy_cli.s3 import Bucket, CrtObjectStore, open_store
 
 ACCOUNT = "123456789012"
