@@ -66,7 +66,7 @@ class ContentComparer:
             CredentialsError: the credentials ceased to be good.
         """
 
-        def begin(first_byte: int) -> Future[Difference | None] | Difference | None:
+        def begin(first_byte: int) -> Future[Difference | None]:
             size = min(self._range_size, source.size - first_byte)
             return self._executor.submit(
                 self._difference, source_bucket, source, destination_bucket, destination, first_byte, size
