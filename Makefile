@@ -62,6 +62,7 @@ $(VENV)/.installed-bench: $(VENV)/.created pyproject.toml
 	@$(PIP) -e '.[bench]'
 	@touch $@
 
-$(VENV)/.installed-mutation: $(VENV)/.installed-dev
+$(VENV)/.installed-mutation: $(VENV)/.created pyproject.toml
+	@echo "Installing s3copy and the mutation tester into $(VENV) ..."
 	@$(PIP) -e '.[mutation]'
 	@touch $@
