@@ -19,13 +19,13 @@ from s3copy_cli.s3.types import DeleteFailure, ListedObject, MultipartUpload, Ob
 
 # The order of AWS; other implementations take the slower way.
 _ENTRY = re.compile(
-    rb"<Key>([!-%'-;=-~]+)</Key>"
-    rb"<LastModified>([0-9T:.Z-]+)</LastModified>"
-    rb"<ETag>(?:&quot;|&#34;|\")?([0-9A-Za-z+/=._-]*)(?:&quot;|&#34;|\")?</ETag>"
-    rb"(?:<Checksum(?:Algorithm|Type)>[0-9A-Z_]+</Checksum(?:Algorithm|Type)>)*"
-    rb"<Size>([0-9]+)</Size>"
-    rb"(?:<StorageClass>([A-Z_]+)</StorageClass>)?"
-    rb"</Contents>\s*"
+    "<Key>([!-%'-;=-~]+)</Key>"
+    "<LastModified>([0-9T:.Z-]+)</LastModified>"
+    '<ETag>(?:&quot;|&#34;|")?([0-9A-Za-z+/=._-]*)(?:&quot;|&#34;|")?</ETag>'
+    "(?:<Checksum(?:Algorithm|Type)>[0-9A-Z_]+</Checksum(?:Algorithm|Type)>)*"
+    "<Size>([0-9]+)</Size>"
+    "(?:<StorageClass>([A-Z_]+)</StorageClass>)?"
+    r"</Contents>\s*"
 )
 _VERSIONING = ("VersioningConfiguration", "GetBucketVersioningResponse")
 
@@ -84,19 +84,21 @@ def parse_objects(body: bytes) -> ObjectPage:
     Raises:
         MalformedAnswerError: it is not one.
     """
-    head, *chunks = body.split(b"<Contents>")
-    tail = b""
+    try:
+        head, *chunks = body.decode().split("<Contents>")
+    except UnicodeDecodeError as error:
+        raise MalformedAnswerError("not UTF-8") from error
+    tail = ""
     if chunks:
-        last, separator, tail = chunks[-1].rpartition(b"</Contents>")
+        last, separator, tail = chunks[-1].rpartition("</Contents>")
         chunks[-1] = last + separator
     found = [_ENTRY.fullmatch(chunk) for chunk in chunks]
-    if None not in found:
-        root = _root(head + tail, "ListBucketResult")
-        is_encoded = root.findtext("EncodingType") == "url"
+    is_plain = None not in found
+    root = _root((head + tail).encode() if is_plain else body, "ListBucketResult")
+    is_encoded = root.findtext("EncodingType") == "url"
+    if is_plain:
         objects = [_from_match(match.groups(), is_encoded) for match in found if match]
     else:
-        root = _root(body, "ListBucketResult")
-        is_encoded = root.findtext("EncodingType") == "url"
         objects = [_from_element(entry, is_encoded) for entry in root.iterfind("Contents")]
     count = root.findtext("KeyCount")
     prefixes = sum(1 for _ in root.iterfind("CommonPrefixes"))
@@ -229,15 +231,11 @@ def parse_time(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def _from_match(groups: tuple[bytes, ...], is_encoded: bool) -> ListedObject:
+def _from_match(groups: tuple[str, ...], is_encoded: bool) -> ListedObject:
     key, modified, etag, size, storage_class = groups
-    return ListedObject(
-        _decoded(key.decode(), is_encoded),
-        int(size),
-        etag.decode(),
-        parse_time(modified.decode()),
-        storage_class.decode() if storage_class else "STANDARD",
-    )
+    if is_encoded and ("%" in key or "+" in key):
+        key = _decoded(key, is_encoded)
+    return ListedObject(key, int(size), etag, parse_time(modified), storage_class or "STANDARD")
 
 
 def _from_element(entry: ElementTree.Element, is_encoded: bool) -> ListedObject:

@@ -6,6 +6,7 @@ import random
 from bisect import bisect_right, insort
 from collections.abc import Callable
 from datetime import datetime, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -136,7 +137,7 @@ def test_what_is_there_all_the_time_is_listed_while_the_bucket_changes(
     found = bucket.list_all(choose=lambda count: order.randrange(count), between=change)
     assert lasting <= set(found)
     assert set(found) <= {*keys, *coming}
-    assert all(one < other for one, other in zip(found, found[1:], strict=False))
+    assert all(one < other for one, other in pairwise(found))
 
 
 LAYOUTS = {

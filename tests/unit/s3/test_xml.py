@@ -130,7 +130,8 @@ def test_open_uploads() -> None:
 
 
 def test_tags() -> None:
-    body = "<Tagging><TagSet><Tag><Key>a b</Key><Value>&lt;x&gt;</Value></Tag><Tag><Key>e</Key><Value/></Tag></TagSet></Tagging>"
+    tags = "<Tag><Key>a b</Key><Value>&lt;x&gt;</Value></Tag><Tag><Key>e</Key><Value/></Tag>"
+    body = f"<Tagging><TagSet>{tags}</TagSet></Tagging>"
     assert parse_tags(body.encode()) == {"a b": "<x>", "e": ""}
     with pytest.raises(MalformedAnswerError):
         parse_tags(b"<Tagging/>")
