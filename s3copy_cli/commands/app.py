@@ -16,6 +16,7 @@ from s3copy_cli.output.terminal import Terminal
 if TYPE_CHECKING:
     from s3copy_cli.aws import Aws
     from s3copy_cli.config import Pipeline
+    from s3copy_cli.s3 import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,13 @@ class App:
 
             trace_calls(aws.session, self.terminal.detail)
         return aws
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The objects in S3, for bulk work."""
+        from s3copy_cli.s3 import open_store
+
+        return open_store(self.aws, self.terminal.detail if self.terminal.verbose else None)
 
     @cached_property
     def pipeline(self) -> Pipeline:

@@ -92,10 +92,9 @@ def _execute(app: App, plan: Plan) -> list[Removed]:
     from s3copy_cli.commands.provisioning import patience
     from s3copy_cli.output.plan_text import step_line
     from s3copy_cli.provision.removal import Remover
-    from s3copy_cli.s3 import BotoObjectStore
     from s3copy_cli.transfer.empty_bucket import empty_bucket
 
-    store = BotoObjectStore(app.aws.s3)
+    store = app.store
 
     def empty(bucket: Bucket) -> list[str]:
         with app.terminal.bar(f"emptying {bucket.name}", None) as bar:

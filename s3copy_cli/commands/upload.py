@@ -85,9 +85,7 @@ def upload(
     if dry_run:
         return _planned(app, deployed, plan)
 
-    from s3copy_cli.s3 import BotoObjectStore
-
-    run = _Run(app, deployed, BotoObjectStore(app.aws.s3), plan)
+    run = _Run(app, deployed, app.store, plan)
     if wait and wait_seconds is None:
         wait_seconds = WAIT_SECONDS
     return run.upload(wait_seconds)

@@ -158,14 +158,13 @@ def _paths(report_files: Mapping[str, str | None], *, wants_json: bool) -> Mappi
 def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles) -> Result:
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.output.verify_text import write_text
-    from s3copy_cli.s3 import BotoObjectStore
     from s3copy_cli.verify.look_around import read_health
     from s3copy_cli.verify.run import Services, verify_pipeline
     from s3copy_cli.verify.to_json import to_json
 
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
     services = Services(
-        store=BotoObjectStore(app.aws.s3),
+        store=app.store,
         logs=app.aws.logs,
         cloudwatch=app.aws.cloudwatch,
         sqs=app.aws.sqs,

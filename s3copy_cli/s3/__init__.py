@@ -3,7 +3,7 @@
 Commands talk to `ObjectStore`; which client stands behind it is this package's own business.
 """
 
-from s3copy_cli.s3.boto_store import BotoObjectStore
+from s3copy_cli.s3.crt_store import CrtObjectStore, open_store
 from s3copy_cli.s3.store import ObjectStore
 from s3copy_cli.s3.types import (
     Bucket,
@@ -16,8 +16,8 @@ from s3copy_cli.s3.types import (
 )
 
 __all__ = [
-    "BotoObjectStore",
     "Bucket",
+    "CrtObjectStore",
     "DeleteFailure",
     "ListedObject",
     "MultipartUpload",
@@ -25,4 +25,5 @@ __all__ = [
     "ObjectStore",
     "ObjectVersion",
     "PutOptions",
+    "open_store",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
@@ -49,26 +50,35 @@ class ObjectStore(Protocol):
         HEAD does not tell a missing bucket from a missing object: that is None too.
         """
 
-    def tags(self, bucket: Bucket, key: str) -> Mapping[str, str]:
-        """The current version's tags."""
+    def submit_head(self, bucket: Bucket, key: str) -> Future[ObjectHead | None]:
+        """Begin a `head`; its result or its error is the future's. Ask for many, then wait: no thread is needed.
+
+        The caller bounds how many are under way; each takes a few KiB. Cancelling the future has no effect.
+
+        Raises:
+            CredentialsError: there is nothing to sign with.
+        """
 
     def read_range(
         self, bucket: Bucket, key: str, first_byte: int, size: int, *, etag: str, version_id: str = ""
     ) -> bytes:
-        """Some bytes of an object as it was when HEAD told its ETag.
+        """Some bytes of an object, if it is still the one that had this ETag.
 
         Args:
-            bucket: where it is.
+            bucket: where the object is.
             key: the object's key.
-            first_byte: where to begin, counted from 0.
-            size: how many bytes, at least one; exactly so many come back.
-            etag: the object's ETag, without quotes.
-            version_id: which version; "" for the current one.
+            first_byte: counted from 0; must lie inside the object.
+            size: how many; fewer come back at the object's end.
+            etag: without quotes.
+            version_id: "" for the current version.
 
         Raises:
-            AwsError: with code "PreconditionFailed" if the object has changed, or is shorter than that; with S3's own
-                code if it may not be read ("AccessDenied", "InvalidObjectState" for an archived one, …).
+            AwsError: code "PreconditionFailed" if the object has changed; S3's own code if it may not be read
+                ("AccessDenied", "InvalidObjectState" for an archived one, …).
         """
+
+    def tags(self, bucket: Bucket, key: str) -> Mapping[str, str]:
+        """The current version's tags."""
 
     def put_file(
         self, bucket: Bucket, key: str, path: Path, options: PutOptions, on_progress: Callable[[int], None]

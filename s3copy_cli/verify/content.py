@@ -66,7 +66,7 @@ class ContentComparer:
             CredentialsError: the credentials ceased to be good.
         """
 
-        def begin(first_byte: int) -> Future[Difference | None] | Difference | None:
+        def begin(first_byte: int) -> Future[Difference | None]:
             size = min(self._range_size, source.size - first_byte)
             return self._executor.submit(
                 self._difference, source_bucket, source, destination_bucket, destination, first_byte, size
@@ -105,6 +105,8 @@ class ContentComparer:
         """Where a range differs first, counted from the object's beginning, and the two bytes there."""
         ours = self._read_range(source_bucket, source.key, first_byte, size, etag=source.etag)
         theirs = self._read_range(destination_bucket, destination.key, first_byte, size, etag=destination.etag)
+        if len(ours) != size or len(theirs) != size:
+            raise ContentChanged
         if ours == theirs:
             return None
         position = first_difference(ours, theirs)

@@ -8,10 +8,10 @@ from types import TracebackType
 
 from s3copy_cli.aws import S3_CONCURRENCY
 from s3copy_cli.errors import AwsError
-from s3copy_cli.s3 import Bucket, ObjectStore
+from s3copy_cli.s3 import Bucket, ObjectHead, ObjectStore
 from s3copy_cli.verify.compare import FieldComparison, Outcome, Rules, are_proved_by_listing, not_comparable
 from s3copy_cli.verify.content import RANGES_IN_WORK, ContentChanged, ContentComparer
-from s3copy_cli.verify.ordered import iter_in_order
+from s3copy_cli.verify.ordered import Begun, Known, iter_in_order
 from s3copy_cli.verify.results import ObjectResult, Seen, judge, judge_at_a_glance
 from s3copy_cli.verify.scope import EVERYTHING, Scope
 from s3copy_cli.verify.spool import Entry
@@ -19,7 +19,7 @@ from s3copy_cli.verify.walk import Pair, iter_pairs
 
 # How often a key is looked at that changes under our eyes, before the last answer stands.
 _ROUNDS = 3
-# Requests begun ahead of the one whose result is due next; bounds memory.
+# Keys begun ahead of the one whose result is due next; bounds memory.
 _WINDOW = 4 * S3_CONCURRENCY
 _UNKNOWN = (
     "neither bucket has an object of this name. A key is compared as S3 stores it: without the bucket, with its case, "
@@ -87,13 +87,18 @@ class ObjectEngine:
             scope.iter_source(self._store.iter_objects(self._source, scope.source_prefix)),
             scope.iter_destination(self._store.iter_objects(self._destination, scope.destination_listing_prefix)),
         )
-        for _, result in iter_in_order(pairs, self._begin_with, _WINDOW):
+        glanced = iter_in_order(pairs, self._begin_glance, _WINDOW)
+        for _, result in iter_in_order(glanced, self._begin_look, _WINDOW):
             if result is not None:
                 yield result
 
     def iter_again(self, keys: Iterable[str]) -> Iterator[tuple[str, ObjectResult | None]]:
         """These keys as they are now, in the given order; None for one that neither bucket has."""
-        return iter_in_order(keys, lambda key: self._pool.submit(self.look, key), _WINDOW)
+
+        def begin(key: str) -> Begun[ObjectResult | None]:
+            return self._pool.submit(self.look, key)
+
+        return iter_in_order(keys, begin, _WINDOW)
 
     def iter_revised(
         self, entries: Iterable[Entry], is_due: Callable[[Entry], bool]
@@ -105,8 +110,8 @@ class ObjectEngine:
             is_due: which of them to look at; the others come back as they are.
         """
 
-        def begin(entry: Entry) -> Future[ObjectResult | None] | ObjectResult | None:
-            return self._pool.submit(self.look, entry.result.key) if is_due(entry) else entry.result
+        def begin(entry: Entry) -> Begun[ObjectResult | None]:
+            return self._pool.submit(self.look, entry.result.key) if is_due(entry) else Known(entry.result)
 
         return iter_in_order(entries, begin, _WINDOW)
 
@@ -123,7 +128,7 @@ class ObjectEngine:
         try:
             result = self._look(key)
         except AwsError as error:
-            if not error.operation:
+            if not error.operation or error.code == "NoSuchBucket":
                 raise
             why = self._why_bad_request(key) if error.code == "400" else ""
             return ObjectResult(key, Outcome.ERROR, message=f"{error.doing}: {error.happened}{why}")
@@ -148,7 +153,7 @@ class ObjectEngine:
         return result
 
     def _see(self, bucket: Bucket, key: str) -> Seen:
-        """One side of a key. All that is asked about single objects is asked here, and in `ContentComparer`."""
+        """One side of a key."""
         head = self._store.head(bucket, key)
         if head is None or not self._rules.tags:
             return Seen(head)
@@ -199,19 +204,61 @@ class ObjectEngine:
             next(iter(self._store.iter_objects(bucket, prefix=key)), None)
         self._are_buckets_confirmed = True
 
-    def _begin_with(self, pair: Pair) -> Future[ObjectResult | None] | ObjectResult | None:
-        if (
-            self._is_listing_enough
-            and pair.source is not None
-            and pair.destination is not None
-            and are_proved_by_listing(pair.source, pair.destination, rules=self._rules)
-        ):
-            return ObjectResult(
+    def _begin_glance(self, pair: Pair) -> Begun[ObjectResult | None]:
+        """The result of a pair that is plainly equal; None for one that needs a look."""
+        source, destination = pair.source, pair.destination
+        if source is None or destination is None:
+            return Known(None)
+        if self._is_listing_enough and are_proved_by_listing(source, destination, rules=self._rules):
+            result = ObjectResult(
                 pair.key,
                 Outcome.PROVED,
-                pair.source.size,
-                pair.source.etag,
-                source_modified=pair.source.last_modified,
-                destination_modified=pair.destination.last_modified,
+                source.size,
+                source.etag,
+                source_modified=source.last_modified,
+                destination_modified=destination.last_modified,
             )
-        return self._pool.submit(self.look, pair.key)
+            return Known(result)
+        is_alike = source.etag == destination.etag and source.size == destination.size
+        if not is_alike or self._rules.tags or self._rules.prove_all:
+            return Known(None)
+        return _Glance(
+            pair.key,
+            self._store.submit_head(self._source, pair.key),
+            self._store.submit_head(self._destination, self._scope.destination_key(pair.key)),
+            self._rules,
+        )
+
+    def _begin_look(self, glanced: tuple[Pair, ObjectResult | None]) -> Begun[ObjectResult | None]:
+        pair, result = glanced
+        return self._pool.submit(self.look, pair.key) if result is None else Known(result)
+
+
+class _Glance:
+    """Two HEADs under way, side by side and without a thread: the usual object is equal, and needs no more."""
+
+    __slots__ = ("_destination", "_key", "_rules", "_source")
+
+    def __init__(
+        self, key: str, source: Future[ObjectHead | None], destination: Future[ObjectHead | None], rules: Rules
+    ) -> None:
+        self._key = key
+        self._source = source
+        self._destination = destination
+        self._rules = rules
+
+    def done(self) -> bool:
+        return self._source.done() and self._destination.done()
+
+    def result(self) -> ObjectResult | None:
+        try:
+            source, destination = self._source.result(), self._destination.result()
+        except AwsError:
+            # The look meets it again, and knows what it means.
+            return None
+        if source is None or destination is None:
+            return None
+        return judge_at_a_glance(self._key, source, destination, self._rules)
+
+    def cancel(self) -> bool:
+        return False

@@ -4,49 +4,69 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future
-from typing import TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class Begun(Protocol[Result_co]):
+    """Something under way, such as a `Future`."""
+
+    def done(self) -> bool:
+        """Whether `result` needs no waiting."""
+
+    def result(self) -> Result_co:
+        """What it came to, or its error."""
+
+    def cancel(self) -> bool:
+        """Nobody wants the result any more."""
+
+
+class Known(Generic[Result]):
+    """A result that needed no work."""
+
+    __slots__ = ("_result",)
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+
+    def done(self) -> bool:
+        """See Begun."""
+        return True
+
+    def result(self) -> Result:
+        """See Begun."""
+        return self._result
+
+    def cancel(self) -> bool:
+        """See Begun."""
+        return False
 
 
 def iter_in_order(
-    items: Iterable[Item], begin: Callable[[Item], Future[Result] | Result], window: int
+    items: Iterable[Item], begin: Callable[[Item], Begun[Result]], window: int
 ) -> Generator[tuple[Item, Result], None, None]:
     """Each item with its result, in the items' order.
 
     Args:
         items: taken one by one, as the results are.
-        begin: begins with an item; returns its result if that is known at once.
+        begin: begins with an item.
         window: how many items may be begun before the first of them is done; bounds memory.
     """
-    waiting: deque[tuple[Item, Future[Result] | Result]] = deque()
+    waiting: deque[tuple[Item, Begun[Result]]] = deque()
     try:
         for item in items:
-            begun = begin(item)
-            if not waiting and not isinstance(begun, Future):
-                yield item, begun
-                continue
-            waiting.append((item, begun))
-            if len(waiting) >= window:
-                yield _settled(waiting.popleft())
+            waiting.append((item, begin(item)))
             # What is done already is handed out at once: somebody may be waiting for it.
-            while waiting and _is_done(waiting[0][1]):
-                yield _settled(waiting.popleft())
+            while waiting and (len(waiting) >= window or waiting[0][1].done()):
+                first, begun = waiting.popleft()
+                yield first, begun.result()
         while waiting:
-            yield _settled(waiting.popleft())
+            first, begun = waiting.popleft()
+            yield first, begun.result()
     finally:
         # After an error, or when nobody wants the rest.
         for _, begun in waiting:
-            if isinstance(begun, Future):
-                begun.cancel()
-
-
-def _is_done(begun: object) -> bool:
-    return not isinstance(begun, Future) or begun.done()
-
-
-def _settled(entry: tuple[Item, Future[Result] | Result]) -> tuple[Item, Result]:
-    item, begun = entry
-    return item, begun.result() if isinstance(begun, Future) else begun
+            begun.cancel()

@@ -70,8 +70,7 @@ class Scope:
 
         All keys of the listing begin with the same prefix, so that taking it away keeps their order.
         """
-        lines = self.iter_source(listing)
-        return self._iter_renamed(lines) if self.destination_prefix else lines
+        return self.iter_source(self._iter_renamed(listing) if self.destination_prefix else listing)
 
     def _iter_renamed(self, listing: Iterable[ListedObject]) -> Iterator[ListedObject]:
         length = len(self.destination_prefix)

@@ -1,51 +1,38 @@
-"""The data plane in front of moto: inside this process, and over HTTP."""
+"""The data plane in front of moto over HTTP, and a client that sees the same buckets."""
 
 from __future__ import annotations
 
-import urllib.request
-from collections.abc import Iterator
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
 import pytest
-from botocore.config import Config
 from moto import mock_aws
-from moto.server import ThreadedMotoServer
 
-from s3copy_cli.s3 import BotoObjectStore, Bucket
+from s3copy_cli.aws import Aws
+from s3copy_cli.s3 import Bucket, CrtObjectStore, open_store
 
 ACCOUNT_ID = "123456789012"
-MIB = 1024 * 1024
 
 
-@pytest.fixture(scope="module")
-def server_url() -> Iterator[str]:
-    """A moto server on loopback."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(params=["in process", "over HTTP"])
-def s3(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An S3 client of an empty account."""
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
+    """A session in an empty account."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    if request.param == "in process":
-        with mock_aws():
-            yield boto3.Session(region_name="us-east-1").client("s3")
-        return
-    url = request.getfixturevalue("server_url")
-    client = boto3.Session(region_name="us-east-1").client(
-        "s3", endpoint_url=url, config=Config(s3={"addressing_style": "path"}, proxies={})
-    )
-    yield client
-    client.close()
-    reset = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
-    with urllib.request.urlopen(reset):
-        pass
+    with mock_aws():
+        yield boto3.Session(region_name="us-east-1")
+
+
+@pytest.fixture
+def s3(session: boto3.Session) -> Any:
+    """An S3 client of that account, inside this process."""
+    return session.client("s3")
 
 
 @pytest.fixture
@@ -56,6 +43,119 @@ def bucket(s3: Any) -> Bucket:
 
 
 @pytest.fixture
-def store(s3: Any) -> BotoObjectStore:
-    """The data plane with the smallest parts that S3 takes."""
-    return BotoObjectStore(s3, part_size=5 * MIB)
+def store(session: boto3.Session, data_plane_on_moto: str) -> CrtObjectStore:
+    """The data plane."""
+    return open_store(Aws(session, "us-east-1"), part_size=5 * 1024 * 1024)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came over the wire."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+# Bytes to send and whether to hang up then; None to reset the connection at once.
+Reply = tuple[bytes, bool] | None
+
+
+class ScriptedServer:
+    """Answers as a test says, down to the byte.
+
+    Attributes:
+        script: what to answer to the nth request (from 0).
+        asked: the requests so far.
+    """
+
+    def __init__(self) -> None:
+        self.script: Callable[[int, Asked], Reply] = lambda *_: self.reply()
+        self.asked: list[Asked] = []
+        self.released = threading.Event()
+        self._lock = threading.Lock()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+        self._connections: list[socket.socket] = []
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    @staticmethod
+    def reply(
+        status: int = 200, body: bytes = b"", *, length: int | None = None, hang_up: bool = False, headers: str = ""
+    ) -> tuple[bytes, bool]:
+        """A response; `length` to lie about the body's."""
+        length = len(body) if length is None else length
+        return f"HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n{headers}\r\n".encode() + body, hang_up
+
+    def close(self) -> None:
+        self.released.set()
+        # Wakes the thread that waits for connections.
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for connection in self._connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._connections.append(connection)
+            thread = threading.Thread(target=self._serve, args=(connection,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError, ValueError), connection, connection.makefile("rb") as stream:
+            while True:
+                method, target, _ = stream.readline().decode().split(" ")
+                lines = iter(lambda: stream.readline().decode().strip(), "")
+                headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+                asked = Asked(method, target, headers, stream.read(int(headers.get("content-length", 0))))
+                with self._lock:
+                    number = len(self.asked)
+                    self.asked.append(asked)
+                reply = self.script(number, asked)
+                if reply is None:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    return
+                connection.sendall(reply[0])
+                if reply[1]:
+                    return
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    """A server that does what it is told."""
+    scripted = ScriptedServer()
+    yield scripted
+    scripted.close()
+
+
+@pytest.fixture
+def open_scripted(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CrtObjectStore]:
+    """Opens a data plane in front of that server; takes a session, if it is not to be the usual one."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+    def open_(session: boto3.Session | None = None, **options: Any) -> CrtObjectStore:
+        session = session or boto3.Session()
+        return open_store(Aws(session, "us-east-1", endpoint_url=f"http://{server.host}"), **options)
+
+    return open_
+
+
+@pytest.fixture
+def scripted(open_scripted: Callable[..., CrtObjectStore]) -> CrtObjectStore:
+    """The data plane in front of that server."""
+    return open_scripted()

@@ -12,8 +12,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
-from s3copy_cli.s3 import BotoObjectStore, Bucket
+from s3copy_cli.s3 import Bucket, CrtObjectStore, open_store
 
 ACCOUNT = "123456789012"
 MIB = 1024 * 1024
@@ -41,8 +42,8 @@ def destination(s3: Any) -> Bucket:
 
 
 @pytest.fixture
-def store(s3: Any) -> BotoObjectStore:
-    return BotoObjectStore(s3, part_size=5 * MIB)
+def store(s3: Any, data_plane_on_moto: str) -> CrtObjectStore:
+    return open_store(Aws(boto3.Session(), "us-east-1"), part_size=5 * MIB)
 
 
 @pytest.fixture

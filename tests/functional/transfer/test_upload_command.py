@@ -14,7 +14,7 @@ import pytest
 
 from s3copy_cli.commands import upload as upload_module
 from s3copy_cli.config import Pipeline
-from s3copy_cli.s3 import BotoObjectStore
+from s3copy_cli.s3 import CrtObjectStore
 from s3copy_cli.transfer import following
 
 Run = Callable[..., Any]
@@ -151,16 +151,16 @@ def test_wait_says_so_if_nothing_was_copied(
 def test_wait_reports_that_it_may_not_look(
     s3copy: Run, standing: Any, pipeline: Pipeline, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = BotoObjectStore.head
+    original = CrtObjectStore.head
 
-    def head(self: BotoObjectStore, bucket: Any, key: str) -> Any:
+    def head(self: CrtObjectStore, bucket: Any, key: str) -> Any:
         if bucket.name == pipeline.destination_bucket:
             from s3copy_cli.errors import AwsError
 
             raise AwsError("looking", "HeadObject answered 403", "ask", code="403", operation="HeadObject")
         return original(self, bucket, key)
 
-    monkeypatch.setattr(BotoObjectStore, "head", head)
+    monkeypatch.setattr(CrtObjectStore, "head", head)
     outcome = s3copy("upload", "--wait", str(sample), expect=1)
     assert "HeadObject answered 403" in outcome.stderr
     assert "Uploaded 1 file" in outcome.stdout
@@ -225,14 +225,14 @@ def test_one_file_that_fails_does_not_stop_the_others(
 ) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / name).write_text(name)
-    original = BotoObjectStore.put_file
+    original = CrtObjectStore.put_file
 
-    def put_file(self: BotoObjectStore, bucket: Any, key: str, path: Path, *rest: Any) -> None:
+    def put_file(self: CrtObjectStore, bucket: Any, key: str, path: Path, *rest: Any) -> None:
         original(self, bucket, key, path, *rest)
         if key == "b":
             path.write_text("changed")
 
-    monkeypatch.setattr(BotoObjectStore, "put_file", put_file)
+    monkeypatch.setattr(CrtObjectStore, "put_file", put_file)
     outcome = s3copy("upload", "-r", "--json", str(tmp_path), expect=1)
     assert [entry["status"] for entry in outcome.data["files"]] == ["uploaded", "failed", "uploaded"]
     assert (outcome.data["uploaded"], outcome.data["failed"], outcome.data["bytes"]) == (2, 1, 2)

@@ -185,16 +185,16 @@ class TestListing:
 
     @pytest.fixture
     def heads(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        from s3copy_cli.s3 import BotoObjectStore
+        from s3copy_cli.s3 import CrtObjectStore
 
         asked: list[str] = []
-        head = BotoObjectStore.head
+        submit_head = CrtObjectStore.submit_head
 
-        def noted(self: BotoObjectStore, bucket: Any, key: str) -> Any:
+        def noted(self: CrtObjectStore, bucket: Any, key: str) -> Any:
             asked.append(key)
-            return head(self, bucket, key)
+            return submit_head(self, bucket, key)
 
-        monkeypatch.setattr(BotoObjectStore, "head", noted)
+        monkeypatch.setattr(CrtObjectStore, "submit_head", noted)
         return asked
 
     def test_etags_of_buckets_without_keys_are_proof(self, world: Any, s3copy: Run, heads: list[str]) -> None:

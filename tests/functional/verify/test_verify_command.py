@@ -149,6 +149,73 @@ def test_listing_limit(world: Any, s3copy: Run) -> None:
     assert (everything["objects_listed"], everything["objects_truncated"]) == (61, False)
 
 
+def test_named_keys_only(world: Any, s3copy: Run) -> None:
+    world.put_both("a")
+    world.put("b")
+    world.put("c")
+    for key in ("b", "c"):
+        world.log_failure(key)
+        world.park(key)
+    world.log("[ERROR] KeyError: 'x'\nTraceback (most recent call last):\n  File x")
+    data = s3copy("verify", "a", *NOW, "--json", expect=0).data
+    assert (data["counts"]["proved"], data["counts"]["source_objects"]) == (1, 1)
+    assert data["scope"] == {"prefix": "", "keys": ["a"]}
+    assert data["logs"]["errors"] == []
+    assert data["dead_letter"]["parked"] == []
+    data = s3copy("verify", "b", "a", *NOW, "--json", expect=3).data
+    assert sigils(data) == {"b": "+", "a": "="}
+    assert [error["keys"] for error in data["logs"]["errors"]] == [["b"]]
+    assert [parked["key"] for parked in data["dead_letter"]["parked"]] == ["b"]
+    assert data["objects"][0]["cause"] == "AccessDenied on CopyObject: Access Denied"
+    # The rest may be as it likes: it was not asked about.
+    assert data["reasons"] == ["1 object missing at the destination"]
+    assert "of those asked for" in " ".join(s3copy("verify", "a", expect=0).stdout.split())
+
+
+def test_a_key_that_neither_bucket_has(world: Any, s3copy: Run) -> None:
+    world.put_both("a.csv")
+    data = s3copy("verify", "/a.csv", *NOW, "--json", expect=3).data
+    (entry,) = data["objects"]
+    assert (entry["key"], entry["sigil"]) == ("/a.csv", "!")
+    assert "neither bucket has an object of this name" in entry["cause"]
+    assert "without a slash in front" in " ".join(s3copy("verify", "/a.csv", *NOW, expect=3).stdout.split())
+
+
+def test_a_named_key_in_a_bucket_that_is_gone(world: Any, s3copy: Run) -> None:
+    world.put("a")
+    world.aws.s3.delete_bucket(Bucket=world.pipeline.destination_bucket)
+    outcome = s3copy("verify", "a", "--json", expect=1)
+    assert outcome.envelope["errors"][0]["code"] == "NoSuchBucket"
+
+
+def test_keys_of_a_prefix_only(world: Any, s3copy: Run) -> None:
+    world.put_both("in/a")
+    world.put_copy("in/x")
+    world.put("out")
+    world.put_copy("zz")
+    data = s3copy("verify", "--prefix", "in/", "--json", expect=0).data
+    assert sigils(data) == {"in/a": "=", "in/x": "-"}
+    assert data["scope"] == {"prefix": "in/", "keys": None}
+    assert s3copy("verify", "--prefix", "in/", "--strict", "--json", expect=3).data["counts"]["extra"] == 1
+    text = s3copy("verify", "--prefix", "nothing/", expect=0).stdout
+    assert "nothing to prove yet: the source bucket has no such object" in text
+
+
+def test_stopping_at_the_first_object_that_is_not_proved(world: Any, s3copy: Run) -> None:
+    world.put_both("a")
+    world.put("b")
+    world.put("c")
+    world.log_failure("b")
+    world.log_failure("c")
+    data = s3copy("verify", "--fail-fast", *NOW, "--json", expect=3).data
+    assert sigils(data) == {"a": "=", "b": "+"}
+    assert (data["objects_complete"], data["counts"]["missing"]) == (False, 1)
+    assert "verify stopped there (--fail-fast): the rest was not looked at" in data["reasons"]
+    world.put_copy("b")
+    world.put_copy("c")
+    assert s3copy("verify", "--fail-fast", *NOW, "--json", expect=0).data["objects_complete"] is True
+
+
 def test_the_log_explains_a_missing_object(world: Any, s3copy: Run) -> None:
     world.put("denied.csv")
     world.log_failure("denied.csv")
@@ -347,9 +414,19 @@ def test_there_is_no_pipeline(s3copy: Run) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--wait", "-1"), ("--wait", "nan"), ("--since", "soon"), ("--level", "everything"), ("--max-listed", "-1")],
+    [
+        ("--wait", "-1"),
+        ("--wait", "nan"),
+        ("--since", "soon"),
+        ("--level", "everything"),
+        ("--max-listed", "-1"),
+        ("a", "--prefix", "b"),
+        ("",),
+        ("--prove-all", "--level", "metadata"),
+        ("--tags", "--level", "listing"),
+    ],
 )
-def test_wrong_usage(s3copy: Run, moto_account: str, arguments: tuple[str, str]) -> None:
+def test_wrong_usage(s3copy: Run, moto_account: str, arguments: tuple[str, ...]) -> None:
     s3copy("verify", *arguments, expect=2)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -70,6 +71,14 @@ class FakeStore:
             if key in self.failures:
                 raise self.failures[key]
             return self.objects(bucket).get(key)
+
+    def submit_head(self, bucket: Bucket, key: str) -> Future[ObjectHead | None]:
+        found: Future[ObjectHead | None] = Future()
+        try:
+            found.set_result(self.head(bucket, key))
+        except S3CopyError as error:
+            found.set_exception(error)
+        return found
 
     def tags(self, bucket: Bucket, key: str) -> dict[str, str]:
         if (failure := self.failures.get(f"tags of {key}")) is not None:

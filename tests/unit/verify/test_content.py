@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from s3copy_cli.errors import AwsError, CredentialsError
 from s3copy_cli.s3 import Bucket, ObjectHead
 from s3copy_cli.verify.compare import FieldVerdict, Outcome, Rules
-from s3copy_cli.verify.content import ContentComparer, first_difference
+from s3copy_cli.verify.content import ContentChanged, ContentComparer, first_difference
 from s3copy_cli.verify.objects import ObjectEngine
 from s3copy_cli.verify.results import ObjectResult
 
@@ -84,6 +84,14 @@ def test_memory_is_bounded_by_the_threads(compare: Callable[..., Any]) -> None:
     compare(bodies)
     assert len(bodies.asked) == 2000
     assert bodies.most <= THREADS * 4
+
+
+def test_a_body_shorter_than_head_told_is_not_taken_for_equal(compare: Callable[..., Any]) -> None:
+    bodies = Bytes(b"123456", b"123456")
+    read_range = bodies.read_range
+    bodies.read_range = lambda *asked, **more: read_range(*asked, **more)[:1]
+    with pytest.raises(ContentChanged):
+        compare(bodies)
 
 
 def test_nothing_is_read_far_behind_a_difference(compare: Callable[..., Any]) -> None:

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s3copy_cli.verify.ordered import iter_in_order
+from s3copy_cli.verify.ordered import Begun, Known, iter_in_order
 
 
 @given(st.lists(st.tuples(st.integers(), st.booleans())), st.integers(1, 5))
 def test_results_come_in_the_order_of_the_items(items: list[tuple[int, bool]], window: int) -> None:
     with ThreadPoolExecutor(3) as executor:
 
-        def begin(item: tuple[int, bool]) -> Future[int] | int:
-            return executor.submit(int, item[0]) if item[1] else item[0]
+        def begin(item: tuple[int, bool]) -> Begun[int]:
+            return executor.submit(int, item[0]) if item[1] else Known(item[0])
 
         assert list(iter_in_order(items, begin, window)) == [(item, item[0]) for item in items]
 
@@ -47,7 +47,7 @@ def test_what_is_done_is_handed_out_at_once() -> None:
             taken.append(number)
             yield number
 
-    results = iter_in_order(items(), lambda number: number, 5)
+    results = iter_in_order(items(), Known, 5)
     assert next(results) == (0, 0)
     assert taken == [0]
 

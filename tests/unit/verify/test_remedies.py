@@ -87,7 +87,7 @@ def test_out_of_memory_names_the_setting() -> None:
         ("NoSuchBucket", "'SETUP'"),
         ("InvalidObjectState", "Restore it first"),
         ("KMS.DisabledException", "KMS key is disabled"),
-        ("KMS.NotFoundException", "not deleted"),
+        ("KMS.NotFoundException", "about to be deleted"),
         ("SlowDown", "fewer requests"),
         ("TooManyRequestsException", "fewer requests"),
         ("ReadTimeoutError", "No answer came in time"),

@@ -23,6 +23,7 @@ from s3copy_cli.verify.health import Health
 from s3copy_cli.verify.report import Report
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.verify.run import Services, VerifyOptions, verify_pipeline
+from s3copy_cli.verify.scope import EVERYTHING
 from s3copy_cli.verify.to_json import to_json
 
 Head = Callable[..., ObjectHead]
@@ -347,13 +348,89 @@ def test_a_message_that_varies_is_not_put_next_to_another_key(
 
 @dataclass
 class Collected:
-    """A sink."""
+    """What a report file would be given."""
 
     wants_proved: bool = True
     results: list[ObjectResult] = field(default_factory=list)
 
     def on_final(self, result: ObjectResult) -> None:
         self.results.append(result)
+
+
+@pytest.mark.parametrize("wants_proved", [True, False])
+def test_a_sink_is_given_what_is_final_in_key_order(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, fake_time: Any, head: Head, wants_proved: bool
+) -> None:
+    """Copied while verify waited, stale since the walk, failed, never there: each comes once, as it ended."""
+    store.put(head("a"), head("b", b"old"), head("c"))
+    store.put(head("d"), head("e"), copied=False)
+    store.destination["x"] = head("x")
+    fake_time.on_sleep = lambda _: store.put(head("d"))
+    account.before_scan = lambda: store.put(head("b", b"new bytes"), copied=False)
+    account.scans = [[failed("b"), failed("e"), REPORT]]
+    sink = Collected(wants_proved)
+    verify(sink=sink, max_listed=1)
+    expected = ["= a", "* b", "= c", "= d", "+ e", "- x"]
+    lines = [f"{result.outcome.sigil} {result.key}" for result in sink.results]
+    assert lines == [line for line in expected if wants_proved or line[0] != "="]
+    causes = {result.key: result.cause for result in sink.results if result.outcome is not Outcome.EXTRA}
+    assert {key for key, cause in causes.items() if cause} == {"b", "e"}
+
+
+def test_stopping_at_the_first_object_that_is_not_proved_in_the_end(
+    verify: Callable[..., Report], store: Any, fake_time: Any, head: Head
+) -> None:
+    store.put(*[head(key) for key in "abde"])
+    del store.destination["b"], store.destination["d"]
+    store.destination["c"] = head("c")
+    fake_time.on_sleep = lambda now: now > 2 and store.put(head("b"))
+    report = verify(fail_fast=True, wait=10.0)
+    # "b" came in time, "c" is harmless, "d" never came.
+    assert [(result.key, result.outcome.sigil) for result in report.objects.listed] == [
+        ("d", "+"),
+        ("c", "-"),
+        ("a", "="),
+        ("b", "="),
+    ]
+    assert not report.objects.is_complete
+    assert 12 < report.objects.waited_seconds < 14
+    assert report.reasons == (
+        "1 object missing at the destination",
+        "verify stopped there (--fail-fast): the rest was not looked at",
+    )
+    assert verify(fail_fast=True, wait=0.0, strict=True).objects.counts[Outcome.EXTRA] == 1
+
+
+def test_a_run_about_some_keys_is_not_judged_by_others(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("in/a"))
+    store.put(head("out"), copied=False)
+    account.scans = [[failed("out"), "[ERROR] KeyError: 'x'"]]
+    account.denied_metrics = True
+    assert not verify(wait=0.0).is_proved
+    for scope in (EVERYTHING.narrowed("in/"), EVERYTHING.limited_to(["in/a"])):
+        report = verify(wait=0.0, scope=scope)
+        assert report.is_proved
+        assert report.logs.causes == ()
+        assert report.objects.source_objects == 1
+    assert verify(wait=0.0, scope=EVERYTHING.limited_to(["out"])).logs.unrecovered == 1
+
+
+def test_tags_that_cannot_be_read_are_not_taken_for_equal(
+    verify: Callable[..., Report], store: Any, head: Head, source: Bucket
+) -> None:
+    store.put(head("a"))
+    assert verify(wait=0.0, tags=True).is_proved
+    store.all_tags[source.name, "a"] = {"team": "blue"}
+    assert verify(wait=0.0, tags=True).objects.counts[Outcome.DIFFERS] == 1
+    assert verify(wait=0.0).is_proved
+    store.failures["tags of a"] = AwsError("tags", "no", operation="GetObjectTagging", code="AccessDenied")
+    (result,) = verify(wait=0.0, tags=True).objects.listed
+    assert result.outcome is Outcome.UNPROVED
+    assert [field.name for field in result.fields] == ["tags"]
+    assert "a-source cannot be read: AccessDenied on GetObjectTagging" in result.fields[0].reason
+    assert "a-destination cannot be read" in result.fields[0].reason
 
 
 def told(key: str, outcome: str = "copied", latency_ms: int | None = 1000) -> str:
