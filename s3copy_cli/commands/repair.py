@@ -86,7 +86,6 @@ def repair(
     from s3copy_cli.operate.to_json import to_json
     from s3copy_cli.operate.trigger import require_trigger
     from s3copy_cli.output.repair_text import write_plan, write_text
-    from s3copy_cli.s3 import BotoObjectStore
     from s3copy_cli.verify.clock import Clock
     from s3copy_cli.verify.look_around import read_health
     from s3copy_cli.verify.run import Services, VerifyOptions
@@ -106,7 +105,7 @@ def repair(
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
     require_trigger(app.aws.s3, deployed, app.command("setup"))
     services = Services(
-        store=BotoObjectStore(app.aws.s3),
+        store=app.store,
         logs=app.aws.logs,
         cloudwatch=app.aws.cloudwatch,
         sqs=app.aws.sqs,

@@ -24,7 +24,11 @@ def person_s_policy() -> dict[str, Any]:
     policy: dict[str, Any] = json.loads(block.replace("111122223333", "000000000000"))
     # The emulator does not see which function CreateFunction is about (AWS does), so it is allowed on all here.
     creating = {"Effect": "Allow", "Action": ["lambda:CreateFunction"], "Resource": "*"}
-    return {**policy, "Statement": [*policy["Statement"], creating]}
+    # SQS asks for the permission of the single action for a batch of them; the emulator knows the batch by its own name.
+    actions = {action for statement in policy["Statement"] for action in statement["Action"]}
+    batches = [f"{one}Batch" for one in ("sqs:DeleteMessage", "sqs:ChangeMessageVisibility") if one in actions]
+    batching = {"Effect": "Allow", "Action": batches, "Resource": "*"}
+    return {**policy, "Statement": [*policy["Statement"], creating, batching]}
 
 
 @pytest.fixture
@@ -79,12 +83,9 @@ def test_the_documented_policy_is_enough_for_the_whole_job(
     assert {name for name, found in account().items() if found} == {"users"}
 
 
-@pytest.mark.parametrize(
-    ("action", "exit_code"),
-    [("lambda:InvokeFunction", 1), ("sqs:DeleteMessage", 1), ("logs:PutLogEvents", 1)],
-)
+@pytest.mark.parametrize("action", ["lambda:InvokeFunction", "sqs:DeleteMessage", "logs:PutLogEvents"])
 def test_what_repair_may_not_do_is_named(
-    s3copy: Run, person: dict[str, str], clients: Callable[[str], Any], action: str, exit_code: int
+    s3copy: Run, person: dict[str, str], clients: Callable[[str], Any], action: str
 ) -> None:
     s3copy("setup", expect=0, **person)
     clients("s3").put_object(Bucket="s3copy-source-000000000000-us-east-1-an", Key="a", Body=b"1")
@@ -94,9 +95,9 @@ def test_what_repair_may_not_do_is_named(
     policy = person_s_policy()
     for statement in policy["Statement"]:
         if isinstance(statement["Action"], list):
-            statement["Action"] = [one for one in statement["Action"] if one != action]
+            statement["Action"] = [one for one in statement["Action"] if one not in (action, f"{action}Batch")]
     clients("iam").put_user_policy(UserName="person", PolicyName="s3copy", PolicyDocument=json.dumps(policy))
-    outcome = s3copy("repair", expect=exit_code, **person)
+    outcome = s3copy("repair", expect=1, **person)
     assert action in outcome.stderr
 
 
