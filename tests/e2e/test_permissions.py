@@ -24,7 +24,7 @@ def person_s_policy() -> dict[str, Any]:
     policy: dict[str, Any] = json.loads(block.replace("111122223333", "000000000000"))
     # The emulator does not see which function CreateFunction is about (AWS does), so it is allowed on all here.
     creating = {"Effect": "Allow", "Action": ["lambda:CreateFunction"], "Resource": "*"}
-    # SQS asks for the permission of the single action for a batch of them; the emulator knows the batch by its own name.
+    # SQS asks for the single action's permission for a batch, too; the emulator knows the batch by its own name.
     actions = {action for statement in policy["Statement"] for action in statement["Action"]}
     batches = [f"{one}Batch" for one in ("sqs:DeleteMessage", "sqs:ChangeMessageVisibility") if one in actions]
     batching = {"Effect": "Allow", "Action": batches, "Resource": "*"}

@@ -45,7 +45,7 @@ def test_missing_and_different_objects_are_brought_back_by_the_function(world: A
     assert "+ 00 é+%" in text
 
     data = s3copy("repair", "--json", expect=0).data
-    assert [len(keys) for keys in world.invoked] == [10, 10, 5]
+    assert sorted(len(keys) for keys in world.invoked) == [5, 10, 10]
     assert data["repaired"] == {"proved": 25, "gone": 0, "unproved": 0, "failed": 0, "under_way": 0}
     assert data["verification"]["verdict"] == "proved"
     assert world.copies() == {**{key: key.encode() for key in keys}, "extra": b"a,b\n1,2\n"}
@@ -69,6 +69,19 @@ def test_more_differences_than_are_remembered(world: Any, s3copy: Run, monkeypat
 KW = operate_run.repair_pipeline.__kwdefaults__
 
 
+def test_only_the_objects_that_were_asked_for(world: Any, s3copy: Run) -> None:
+    for key in ("a/1", "a/2", "b/1", "b/2"):
+        world.put(key)
+        world.park(key)
+    assert s3copy("repair", "--prefix", "a/", "--json", expect=0).data["dead_letter"]["removed"] == 2
+    assert set(world.copies()) == {"a/1", "a/2"}
+    assert s3copy("repair", "b/1", "--json", expect=0).data["planned"]["objects"] == 1
+    assert world.invoked == [["a/1", "a/2"], ["b/1"]]
+    assert world.depth() == 1
+    s3copy("repair", "nowhere", expect=3)
+    s3copy("repair", "b/2", "--prefix", "b/", expect=2)
+
+
 def test_deletes_are_carried_over_where_that_is_on(world: Any, s3copy: Run) -> None:
     world.configure(S3COPY_PROPAGATE_DELETES="1")
     world.put("kept")
@@ -87,7 +100,8 @@ def test_an_object_that_fails_is_named_with_its_cause(world: Any, s3copy: Run) -
     outcome = s3copy("repair", "--wait", "0", "--json", expect=3)
     assert outcome.data["repaired"] == {"proved": 1, "gone": 0, "unproved": 0, "failed": 1, "under_way": 0}
     assert outcome.data["failures"] == [{"key": "poison", "message": "KilledError: out of luck"}]
-    assert world.invoked == [["fine", "poison"], ["fine"], ["poison"]]
+    assert world.invoked[0] == ["fine", "poison"]
+    assert sorted(world.invoked[1:]) == [["fine"], ["poison"]], "in any order, for they run side by side"
     assert outcome.data["dead_letter"]["kept"] == 1
     assert world.depth() == 1
     text = " ".join(s3copy("repair", "--wait", "0", expect=3).stdout.split())
