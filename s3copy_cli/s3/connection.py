@@ -160,7 +160,7 @@ class Credentials:
             raise NoCredentialsError
         frozen = self._credentials.get_frozen_credentials()
         native = self._native
-        if native is None or frozen is not self._frozen:
+        if native is None or frozen != self._frozen:
             if not frozen.access_key or not frozen.secret_key:
                 raise NoCredentialsError
             native = AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
