@@ -6,8 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_OPTIONS ?= -n auto
+BENCH_OPTIONS ?=
 
-.PHONY: demo test model lint format bench clean
+.PHONY: demo test model mutation lint format bench clean
 
 demo: $(VENV)/.installed-local
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo.sh
@@ -18,6 +19,11 @@ test: $(VENV)/.installed-dev
 model: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.model.run --writes 3 --invocations 3 --crashes 2
 
+# A few minutes; not part of the tests.
+mutation: $(VENV)/.installed-mutation
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -27,11 +33,12 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev
-	$(BIN)/python tests/bench/run.py
+# BENCH_OPTIONS="--quick", "--only listing", "--json FILE"
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m tests.bench.run $(BENCH_OPTIONS)
 
 clean:
-	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -49,3 +56,13 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml
 	@echo "Installing s3copy and its development tools into $(VENV) ..."
 	@$(PIP) -e '.[dev]'
 	@touch $@ $(VENV)/.installed-local
+
+$(VENV)/.installed-bench: $(VENV)/.created pyproject.toml
+	@echo "Installing the peers and what draws the curves into $(VENV) ..."
+	@$(PIP) -e '.[bench]'
+	@touch $@
+
+$(VENV)/.installed-mutation: $(VENV)/.created pyproject.toml
+	@echo "Installing s3copy and the mutation tester into $(VENV) ..."
+	@$(PIP) -e '.[mutation]'
+	@touch $@

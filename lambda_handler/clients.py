@@ -1,23 +1,30 @@
-"""The SDK's clients, and what the SDK in this runtime knows."""
+"""The SDK's clients, and what the SDK in this runtime knows.
+
+They are made by botocore, the part of boto3 that makes boto3's clients. boto3 itself would load its transfer manager
+as well: a good part of a cold start, for nothing.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
-# The function's time-out is 300 seconds: a copy that long must still be reported by us, not cut off by Lambda.
-_COPY_READ_TIMEOUT_SECONDS = 280
+# How long to wait for a copy's answer. The first is longer than the longest copy of one request (5 GiB); the others
+# are for what is begun when there is less time left: better our own failure than to be stopped by Lambda.
+_COPY_READ_TIMEOUTS_SECONDS = (280, 180, 120, 80, 50, 30, 15)
 _LOOK_READ_TIMEOUT_SECONDS = 15
 _ATTEMPTS = 3
 _CONNECT_TIMEOUT_SECONDS = 5
+_CONNECTIONS = 10
 
 
 class Clients:
@@ -29,21 +36,33 @@ class Clients:
 
     Attributes:
         look: for reading; the SDK repeats what failed.
-        copy: for copying; the SDK repeats nothing. A copy whose answer was lost may have been carried out, so the
-            next step is to look, not to copy again.
     """
 
     def __init__(self, make: Callable[[str, int, int, int], Any], part_concurrency: int) -> None:
         self._make = make
         self._part_concurrency = part_concurrency
-        self.look: S3Client = make("s3", _ATTEMPTS, _LOOK_READ_TIMEOUT_SECONDS, 10)
-        self.copy: S3Client = make("s3", 1, _COPY_READ_TIMEOUT_SECONDS, 10)
+        self._making = threading.Lock()
+        self._made: dict[tuple[int, int, int], S3Client] = {}
+        self.look: S3Client = make("s3", _ATTEMPTS, _LOOK_READ_TIMEOUT_SECONDS, _CONNECTIONS)
+        self.copy()
 
-    @cached_property
-    def parts(self) -> S3Client:
-        """For copying parts, many at once: copying a part again does no harm, so the SDK repeats what failed."""
-        client: S3Client = self._make("s3", _ATTEMPTS, _COPY_READ_TIMEOUT_SECONDS, self._part_concurrency)
-        return client
+    def copy(self, seconds: float = float("inf")) -> S3Client:
+        """For copying; the SDK repeats nothing.
+
+        A copy whose answer was lost may have been carried out, so the next step is to look, not to copy again.
+
+        Args:
+            seconds: are left; the answer is not waited for longer.
+        """
+        return self._copying(1, seconds, _CONNECTIONS)
+
+    def parts(self, seconds: float = float("inf")) -> S3Client:
+        """For copying parts, many at once: copying a part again does no harm, so the SDK repeats what failed.
+
+        Args:
+            seconds: are left; one answer is not waited for longer.
+        """
+        return self._copying(_ATTEMPTS, seconds, self._part_concurrency)
 
     @cached_property
     def functions(self) -> LambdaClient:
@@ -51,10 +70,18 @@ class Clients:
         client: LambdaClient = self._make("lambda", _ATTEMPTS, _LOOK_READ_TIMEOUT_SECONDS, 1)
         return client
 
+    def _copying(self, attempts: int, seconds: float, connections: int) -> S3Client:
+        fitting = (one for one in _COPY_READ_TIMEOUTS_SECONDS if one < seconds)
+        asked = (attempts, next(fitting, _COPY_READ_TIMEOUTS_SECONDS[-1]), connections)
+        with self._making:  # parts are copied by many threads
+            if asked not in self._made:
+                self._made[asked] = self._make("s3", *asked)
+            return self._made[asked]
+
 
 def make_clients(part_concurrency: int) -> Clients:
     """Clients for the Region and credentials of the environment."""
-    session = boto3.session.Session()
+    session = botocore.session.get_session()
     options: dict[str, Any] = {}
     if "request_checksum_calculation" in Config.OPTION_DEFAULTS:
         # The SDK's own choice of algorithm would clash with that of a multipart upload.
@@ -70,7 +97,7 @@ def make_clients(part_concurrency: int) -> Clients:
             tcp_keepalive=True,
             **options,
         )
-        return session.client(service, config=config)
+        return session.create_client(service, config=config)
 
     return Clients(make, part_concurrency)
 

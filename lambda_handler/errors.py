@@ -36,10 +36,15 @@ _PERMANENT_CODES = frozenset(
         "SignatureDoesNotMatch",
     }
 )
+# What S3 was told by KMS begins so.
+KMS_CODES = "KMS."
 _PASSING_CODES = frozenset(
     {
         "ExpiredToken",
         "InvalidPart",  # another invocation has copied it as well; its new ETag is in the list of parts
+        "KMS.DependencyTimeoutException",
+        "KMS.KMSInternalException",
+        "KMS.KeyUnavailableException",
         "KMS.ThrottlingException",
         "RequestLimitExceeded",
         "RequestTimeTooSkewed",
@@ -119,7 +124,11 @@ def is_permanent(code: str, status: int) -> bool:
     """
     if code in _PERMANENT_CODES:
         return True
-    if code in _PASSING_CODES or status in _PASSING_STATUSES:
+    if code in _PASSING_CODES:
+        return False
+    if code.startswith(KMS_CODES):
+        return True  # the key is disabled, gone, or of the wrong kind
+    if status in _PASSING_STATUSES:
         return False
     return 300 <= status < 500
 

@@ -23,6 +23,7 @@ from .requests import Asked, Continue
 from .settings import Settings
 
 PayloadOf = Callable[[Continue], bytes]
+SecondsLeft = Callable[[], float]
 Answer = Mapping[str, Any]
 _FAILED = frozenset({Outcome.FAILED, Outcome.REFUSED})
 
@@ -70,11 +71,15 @@ class Function:
 
     Args:
         settings: which buckets it joins.
-        make_performer: called once for each key, with what turns a request to go on elsewhere into an event.
+        make_performer: called once for each key, with what turns a request to go on elsewhere into an event, and what
+            tells how long the invocation still has.
     """
 
     def __init__(
-        self, settings: Settings, make_performer: Callable[[PayloadOf], Performing], surroundings: Surroundings
+        self,
+        settings: Settings,
+        make_performer: Callable[[PayloadOf, SecondsLeft], Performing],
+        surroundings: Surroundings,
     ) -> None:
         self._settings = settings
         self._make_performer = make_performer
@@ -138,14 +143,18 @@ class Function:
 
     def _settle(self, hint: Hint, context: object, log: Log) -> tuple[Report, Exception | None]:
         started = self._around.monotonic()
-        performer = self._make_performer(lambda asked: self._continuation_of(asked, hint, log.request_id))
+
+        def seconds_left() -> float:
+            return _seconds_left(context)
+
+        performer = self._make_performer(lambda asked: self._continuation_of(asked, hint, log.request_id), seconds_left)
         options = self._settings.options
         unexpected = None
         try:
             if hint.continuation:
-                loop = continue_copy(hint.continuation, options, seconds_left=lambda: _seconds_left(context))
+                loop = continue_copy(hint.continuation, options, seconds_left=seconds_left)
             else:
-                loop = reconcile(hint.key, options, seconds_left=lambda: _seconds_left(context))
+                loop = reconcile(hint.key, options, seconds_left=seconds_left)
             report = drive(loop, performer.perform)
         except Exception as error:  # noqa: BLE001  (a defect with one key must not keep the others from being tried)
             unexpected = error
@@ -174,7 +183,11 @@ def build_function(settings: Settings) -> Function:
         now=lambda: datetime.now(timezone.utc),
         monotonic=time.monotonic,
     )
-    return Function(settings, lambda payload_of: Performer(clients, settings, _sleep_about, payload_of), surroundings)
+
+    def make_performer(payload_of: PayloadOf, seconds_left: SecondsLeft) -> Performer:
+        return Performer(clients, settings, _sleep_about, payload_of, seconds_left)
+
+    return Function(settings, make_performer, surroundings)
 
 
 def _sleep_about(seconds: float) -> None:

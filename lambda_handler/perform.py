@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
@@ -38,15 +38,21 @@ from .requests import (
 from .sdk import (
     CHECKSUM,
     Response,
+    as_sent,
     checksums_of,
     code_of,
-    raw_expires,
+    raw_headers,
     repetitions_of,
     state_from_head,
     status_of,
     translated,
 )
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_SECONDS_TO_REPORT = 3.0
 
 # Of nothing. Given, so that the SDK does not choose another algorithm than the upload's.
 _EMPTY_CHECKSUMS = {
@@ -64,6 +70,7 @@ class Performer:
     Args:
         sleep: waits for so many seconds.
         payload_of: the event that has this function go on with a copy.
+        seconds_left: until the invocation ends; no answer is waited for longer.
 
     Attributes:
         requests: how many requests were sent so far, with the SDK's own repetitions as far as it reports them.
@@ -75,11 +82,13 @@ class Performer:
         settings: Settings,
         sleep: Callable[[float], object],
         payload_of: Callable[[Continue], bytes] | None = None,
+        seconds_left: Callable[[], float] = lambda: float("inf"),
     ) -> None:
         self._clients = clients
         self._settings = settings
         self._sleep = sleep
         self._payload_of = payload_of
+        self._seconds_left = seconds_left
         self._counting = threading.Lock()
         self.requests = 0
 
@@ -151,13 +160,13 @@ class Performer:
         if asked.tags is not None:
             parameters |= {"TaggingDirective": "REPLACE", "Tagging": urlencode(asked.tags)}
         with self._translated("CopyObject"):
-            response = self._send(self._clients.copy.copy_object, parameters)
+            response = self._send(self._copying().copy_object, parameters)
         return Copied(response["CopyObjectResult"]["ETag"], response.get("ServerSideEncryption"))
 
     def _delete(self, asked: DeleteDestination) -> None:
         condition = self._known("DeleteObject", **_as_seen(asked.destination))
         with self._translated("DeleteObject"):
-            self._send(self._clients.copy.delete_object, {**self._object(Side.DESTINATION, asked.key), **condition})
+            self._send(self._copying().delete_object, {**self._object(Side.DESTINATION, asked.key), **condition})
 
     def _layout(self, asked: GetLayout) -> tuple[int, ...] | None:
         parameters = {
@@ -188,7 +197,7 @@ class Performer:
         parameters = {**self._object(Side.SOURCE, asked.key), "PartNumber": asked.number}
         with self._translated("HeadObject", Side.SOURCE):
             try:
-                response = self._send(self._clients.parts.head_object, parameters)
+                response = self._send(self._copying_parts().head_object, parameters)
             except ClientError as error:
                 if status_of(error.response) == 416:  # a part without bytes has no range
                     return PartSize(0, None)
@@ -197,10 +206,15 @@ class Performer:
 
     def _begin(self, asked: BeginUpload) -> str:
         source = asked.source
+        headers = {name: as_sent(header) for name, header in source.headers.items()}
+        metadata = {name: as_sent(header) for name, header in source.metadata.items()}
+        # S3 keeps any text as Expires, the SDK takes dates only; and it takes ASCII only as metadata.
+        raw = {"Expires": headers.pop("Expires")} if "Expires" in headers else {}
+        raw |= {f"x-amz-meta-{name}": header for name, header in metadata.items() if not header.isascii()}
         parameters = {
             **self._object(Side.DESTINATION, asked.key),
-            **{name: value for name, value in source.headers.items() if name != "Expires"},
-            "Metadata": source.metadata,
+            **headers,
+            "Metadata": {name: header for name, header in metadata.items() if header.isascii()},
             **self._made_as(asked.storage_class),
         }
         if asked.tags:
@@ -209,9 +223,9 @@ class Performer:
             checksum = {"ChecksumAlgorithm": source.checksum_algorithm, "ChecksumType": source.checksum_type}
             given = {name: value for name, value in checksum.items() if value}
             parameters |= self._known("CreateMultipartUpload", **given)
-        expires = source.headers.get("Expires")
-        with self._translated("CreateMultipartUpload"), raw_expires(self._clients.copy, expires):
-            response = self._send(self._clients.copy.create_multipart_upload, parameters)
+        client = self._copying()
+        with self._translated("CreateMultipartUpload"), raw_headers(client, raw):
+            response = self._send(client.create_multipart_upload, parameters)
         return str(response["UploadId"])
 
     def _copy_part(self, asked: CopyPart) -> CopiedPart:
@@ -225,13 +239,13 @@ class Performer:
             if algorithm in _EMPTY_CHECKSUMS:
                 parameters |= self._known("UploadPart", **{CHECKSUM + algorithm: _EMPTY_CHECKSUMS[algorithm]})
             with self._translated("UploadPart"):
-                result = self._send(self._clients.parts.upload_part, {**parameters, "Body": b""})
+                result = self._send(self._copying_parts().upload_part, {**parameters, "Body": b""})
         else:
             parameters |= self._copy_source(asked.key, asked.source)
             if asked.first is not None:
                 parameters["CopySourceRange"] = f"bytes={asked.first}-{asked.first + asked.size - 1}"
             with self._translated("UploadPartCopy"):
-                result = self._send(self._clients.parts.upload_part_copy, parameters)["CopyPartResult"]
+                result = self._send(self._copying_parts().upload_part_copy, parameters)["CopyPartResult"]
         return CopiedPart(asked.number, result["ETag"], asked.size, checksums_of(result))
 
     def _list_parts(self, asked: ListParts) -> tuple[CopiedPart, ...]:
@@ -257,7 +271,7 @@ class Performer:
             **self._known("CompleteMultipartUpload", MpuObjectSize=asked.size, **_as_seen(asked.destination)),
         }
         with self._translated("CompleteMultipartUpload"):
-            response = self._send(self._clients.copy.complete_multipart_upload, parameters)
+            response = self._send(self._copying().complete_multipart_upload, parameters)
         return Copied(response["ETag"], response.get("ServerSideEncryption"))
 
     def _abort(self, asked: AbortUpload) -> None:
@@ -297,15 +311,25 @@ class Performer:
             "ExpectedSourceBucketOwner": self._settings.expected_bucket_owner,
         }
 
-    def _made_as(self, storage_class: str | None) -> dict[str, str]:
+    def _made_as(self, storage_class: str | None) -> dict[str, Any]:
         key_id = self._settings.options.kms_key_id
-        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id} if key_id else {}
-        return {**encryption, "StorageClass": storage_class} if storage_class else encryption
+        # With a bucket key, S3 does not have to ask KMS for each object.
+        encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key_id, "BucketKeyEnabled": True}
+        return {**(encryption if key_id else {}), **({"StorageClass": storage_class} if storage_class else {})}
 
     def _known(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Those of the parameters that the SDK in this runtime knows."""
-        known = known_parameters(self._clients.copy, operation)
+        known = known_parameters(self._clients.look, operation)
         return {name: value for name, value in parameters.items() if name in known}
+
+    def _copying(self) -> S3Client:
+        return self._clients.copy(self._seconds_to_wait())
+
+    def _copying_parts(self) -> S3Client:
+        return self._clients.parts(self._seconds_to_wait())
+
+    def _seconds_to_wait(self) -> float:
+        return self._seconds_left() - _SECONDS_TO_REPORT
 
     def _translated(self, operation: str, side: Side = Side.DESTINATION) -> AbstractContextManager[None]:
         return translated(operation, f"{side.value} bucket {self._bucket(side)}")

@@ -233,7 +233,9 @@ def _copy_in_parts(work: Work, source: ObjectState, destination: ObjectState | N
             return _LookAgain(Failure("LayoutDiffers", message, "CompleteMultipartUpload"), source)
         work.note(NOT_REPRODUCIBLE)
     # A write that came between the upload's beginning and its end may have taken precedence.
-    if not is_still_the_copy((yield Head(Side.DESTINATION, work.key)), copied.etag, source):
+    # HEAD shows no tags: a write of the same bytes and headers shows by its tags only.
+    is_ours = is_still_the_copy((yield Head(Side.DESTINATION, work.key)), copied.etag, source)
+    if not is_ours or (yield GetTags(Side.DESTINATION, work.key)) != upload.tags:
         return _LookAgain(Failure("DestinationChanging", "the destination changed while it was written"), source)
     report = Report(Outcome.COPIED, strategy=strategy.name, parts=len(upload.layout), source=source)
     return (yield from _if_source_rests(work, source, upload.tags, report))

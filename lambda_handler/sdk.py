@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from .compare import CONTENT_HEADERS, ObjectState
-from .errors import Failure, RequestError, error_code, is_permanent
+from .errors import KMS_CODES, Failure, RequestError, error_code, is_permanent
 from .options import STANDARD
 
 if TYPE_CHECKING:
@@ -23,9 +23,11 @@ CHECKSUM = "Checksum"
 
 _HEAD_FORBIDDEN = (
     "S3 answers HEAD with 403 when the role lacks s3:GetObject, when the key is missing and the role lacks "
-    "s3:ListBucket, or when the bucket belongs to another account"
+    "s3:ListBucket, when the bucket belongs to another account, or when the object is encrypted with a KMS key that "
+    "the role may not use"
 )
 _ARCHIVED = "the source object is in an archive: restore it, then have it copied again"
+_KEY_UNUSABLE = "the KMS key can not be used, by S3 in the role's name"
 _ARCHIVED_CODES = frozenset({"InvalidObjectState", "ObjectNotInActiveTierError"})
 
 
@@ -66,6 +68,8 @@ def translated(operation: str, place: str) -> Iterator[None]:
             message = _HEAD_FORBIDDEN
         if code in _ARCHIVED_CODES:
             message = f"{_ARCHIVED} ({message})"
+        if code.startswith(KMS_CODES):
+            message = f"{_KEY_UNUSABLE} ({message})"
         raise RequestError(
             Failure(
                 code=code,
@@ -93,16 +97,26 @@ def checksums_of(response: Response) -> tuple[tuple[str, str], ...]:
     return tuple((name, response[name]) for name in sorted(names))
 
 
+def as_sent(header: str) -> str:
+    """A header's text as the SDK has to be given it: UTF-8 is what it sends, but it reads UTF-8 as Latin-1.
+
+    S3 itself sends ASCII only: for anything else, words encoded by RFC 2047, which it decodes when they come back.
+    """
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
+
+
 @contextmanager
-def raw_expires(client: S3Client, text: str | None) -> Iterator[None]:
-    """Send this Expires header as it is: the SDK takes dates only, S3 keeps any text."""
-    event, handler_id = "before-call.s3.CreateMultipartUpload", "s3copy-expires"
+def raw_headers(client: S3Client, headers: Mapping[str, str]) -> Iterator[None]:
+    """Send these headers with CreateMultipartUpload as they are, though the SDK would refuse them."""
+    event, handler_id = "before-call.s3.CreateMultipartUpload", "s3copy-headers"
 
-    def add_header(params: dict[str, Any], **_: object) -> None:
-        if text is not None:
-            params["headers"]["Expires"] = text
+    def add_headers(params: dict[str, Any], **_: object) -> None:
+        params["headers"].update(headers)
 
-    client.meta.events.register(event, add_header, unique_id=handler_id)
+    client.meta.events.register(event, add_headers, unique_id=handler_id)
     try:
         yield
     finally:

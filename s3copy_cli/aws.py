@@ -109,6 +109,11 @@ class Aws:
         return client
 
     @cached_property
+    def kms(self) -> Any:
+        """The KMS client."""
+        return self._client("kms")
+
+    @cached_property
     def logs(self) -> CloudWatchLogsClient:
         """The CloudWatch Logs client."""
         client: CloudWatchLogsClient = self._client("logs")

@@ -32,6 +32,7 @@ _ACTIONS = {
 }
 _SERVICES = (
     ("cloudwatch", ("GetMetricData",)),
+    ("kms", ("DescribeKey",)),
     ("sqs", ("Queue", "SendMessage", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")),
     ("logs", ("LogGroup", "LogEvents", "LogStream", "RetentionPolicy", "TagsForResource")),
     ("iam", ("Role",)),

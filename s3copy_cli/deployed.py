@@ -25,6 +25,7 @@ ENV_EXPECTED_BUCKET_OWNER = "S3COPY_EXPECTED_BUCKET_OWNER"
 ENV_PROPAGATE_DELETES = "S3COPY_PROPAGATE_DELETES"
 ENV_SYNC_TAGS = "S3COPY_SYNC_TAGS"
 ENV_STORAGE_CLASS = "S3COPY_STORAGE_CLASS"
+ENV_KMS_KEY_ID = "S3COPY_KMS_KEY_ID"
 # Only a record of what the owner agreed to; the function does not read it.
 ENV_ACCEPT_PERMANENT_DELETES = "S3COPY_ACCEPT_PERMANENT_DELETES"
 
@@ -41,6 +42,8 @@ class DeployedPipeline:
         created_at: when its log group was created, so before its first execution; None if the group is missing.
         log_retention_days: how long its log lines are kept; None if for ever, or if the group is missing.
         propagate_deletes: whether deletes are carried over, so that the destination must hold nothing else.
+        sync_tags: whether a change of tags alone is carried over.
+        keeps_storage_class: whether copies are to have the storage class of the source.
     """
 
     pipeline: Pipeline
@@ -50,6 +53,8 @@ class DeployedPipeline:
     created_at: datetime | None
     log_retention_days: int | None = None
     propagate_deletes: bool = False
+    sync_tags: bool = False
+    keeps_storage_class: bool = False
 
 
 def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedPipeline:
@@ -101,6 +106,8 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
         destination=Bucket(destination, pipeline.account_id),
         queue_url=_queue_url(aws, pipeline, doing),
         propagate_deletes=variables.get(ENV_PROPAGATE_DELETES) == "1",
+        sync_tags=variables.get(ENV_SYNC_TAGS) == "1",
+        keeps_storage_class=variables.get(ENV_STORAGE_CLASS) == "keep",
         created_at=created_at,
         log_retention_days=log_retention_days,
     )

@@ -21,3 +21,17 @@ def human_size(size: int) -> str:
         if value < 999.95 or unit == _UNITS[-1]:
             break
     return f"{value:,.1f} {unit}"
+
+
+def human_duration(seconds: float) -> str:
+    """Seconds for a person: "350 ms", "1.2 s", "4 min 10 s", "2 h 5 min"."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        # 59.96 would be shown as 60.0.
+        return f"{min(seconds, 59.9):.1f} s".replace(".0 s", " s")
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -35,6 +36,7 @@ _STORAGE_CLASSES = (
     "s3copy setup --dry-run              # what would be done, and nothing else",
     "s3copy setup --name invoices --region eu-west-1",
     "s3copy setup --propagate-deletes --destination-versioning",
+    "s3copy setup --kms-key-id alias/copies",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option(
@@ -55,6 +57,12 @@ _STORAGE_CLASSES = (
     metavar="keep|CLASS",
     help="Storage class of the copies: the source object's, or e.g. STANDARD_IA.",
 )
+@click.option(
+    "--kms-key-id",
+    metavar="KEY",
+    envvar="S3COPY_KMS_KEY_ID",
+    help='Encrypt the copies with this KMS key (id, alias or ARN); "" as the bucket does by default.',
+)
 def setup(
     app: App,
     dry_run: bool,
@@ -63,6 +71,7 @@ def setup(
     accept_permanent_deletes: bool,
     sync_tags: bool | None,
     storage_class: str | None,
+    kms_key_id: str | None,
 ) -> Result:
     """Build the pipeline, or bring it back to what it ought to be.
 
@@ -78,9 +87,9 @@ def setup(
     from s3copy_cli.provision.remote import read_remote_state
     from s3copy_cli.provision.resources import Kind
 
-    given = GivenOptions(propagate_deletes, accept_permanent_deletes, sync_tags, storage_class)
+    given = GivenOptions(propagate_deletes, accept_permanent_deletes, sync_tags, storage_class, kms_key_id)
     remote = read_remote_state(app.aws, app.pipeline)
-    options = chosen_options(given, deployed_options(remote[Kind.FUNCTION]))
+    options = _with_key_arn(app, chosen_options(given, deployed_options(remote[Kind.FUNCTION])))
     desired = desired_for(app, options, destination_versioning=destination_versioning)
     plan = plan_setup(desired, remote, app.command("setup"))
     if not dry_run:
@@ -101,7 +110,7 @@ def setup(
         console.print(f"  destination bucket  {pipeline.destination_bucket}", soft_wrap=True)
         console.print(f"  function            {pipeline.function_name}", soft_wrap=True)
         for line in _option_lines(options):
-            console.print(line)
+            console.print(line, soft_wrap=True)
         console.print(f"Next: {app.command('upload sample.csv')}", soft_wrap=True)
 
     data = {
@@ -120,14 +129,28 @@ def setup(
     return Result(data=data, text=text)
 
 
+def _with_key_arn(app: App, options: CopyOptions) -> CopyOptions:
+    """The options with the key's own ARN, whatever it was called, if S3 can use it."""
+    from s3copy_cli.provision.kms import find_key
+
+    if options.kms_key_id is None:
+        return options
+    key = find_key(app.aws, app.pipeline, options.kms_key_id)
+    if key.unchecked:
+        app.terminal.warn(f"KMS key {key.arn}: {key.unchecked}")
+    return replace(options, kms_key_id=key.arn)
+
+
 def _option_lines(options: CopyOptions) -> list[str]:
     """What is not as it is by default."""
     lines = []
     if options.propagate_deletes:
         lines.append("  deletes             propagated")
     if options.sync_tags:
-        lines.append("  changes of tags     propagated")
+        lines.append("  changes of tags     copied")
     if options.storage_class != "STANDARD":
         kept = "that of the source object" if options.storage_class == "keep" else options.storage_class
         lines.append(f"  storage class       {kept}")
+    if options.kms_key_id:
+        lines.append(f"  KMS key             {options.kms_key_id}")
     return lines

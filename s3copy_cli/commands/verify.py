@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,17 +16,50 @@ from s3copy_cli.output.result import Result
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from s3copy_cli.output.report_files import ReportFiles
     from s3copy_cli.output.terminal import ProgressBar, Terminal
+    from s3copy_cli.verify.clock import Clock
     from s3copy_cli.verify.compare import Level
+    from s3copy_cli.verify.run import VerifyOptions
+
+
+_REPORTS = {
+    "combined": "a line for every object: sigil, space, key",
+    "proved": "the keys of the objects that are proved",
+    "differs": "the keys of those that differ",
+    "missing": "the keys of those that the destination does not have",
+    "extra": "the keys of those that only the destination has",
+    "unproved": "the keys of those that could not be proved",
+    "errors": "the keys of those that could not be looked at",
+}
+
+
+def _report_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for name, what in reversed(_REPORTS.items()):
+        text = f"Write {what} to FILE (- is stdout)."
+        function = click.option(f"--{name}", f"{name}_file", metavar="FILE", help=text)(function)
+    return function
+
+
+# A bar moves with each of the first objects, and then with so many at a time.
+_OBJECTS_TOLD_SINGLY = 1000
+_OBJECTS_TOLD_TOGETHER = 100
 
 
 @command(
     "verify",
     "s3copy verify                          # everything proved? exit code 0; else 3",
     "s3copy verify --wait 120               # give large copies two minutes",
+    "s3copy verify sample.csv               # one object; a few by their keys",
+    "s3copy verify --prefix 2026/ --tags    # some objects, tags too",
     "s3copy verify --since 2h --json        # for machines; logs of the last two hours",
     "s3copy verify --level listing          # fast: key, size and ETag only",
+    "s3copy verify --max-latency 15m        # 3 if a copy took longer than a quarter of an hour",
+    "s3copy verify --combined report.txt    # every object with its outcome, and why",
+    "s3copy verify --level content          # read the bytes where nothing else proves them",
 )
+@click.argument("keys", metavar="[KEY]...", nargs=-1)
+@click.option("--prefix", default="", metavar="P", help="Look only at keys that begin with P.")
 @click.option(
     "--wait",
     type=click.FloatRange(min=0, max=86_400),
@@ -40,11 +73,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--level",
-    type=click.Choice(["listing", "metadata"]),
-    default="metadata",
-    show_default=True,
-    help="listing: key, size, ETag. metadata: also headers, user metadata and checksums.",
+    type=click.Choice(["listing", "metadata", "content"]),
+    help="listing: key, size, ETag. metadata: also headers, user metadata and checksums. "
+    "content: also the bytes, where nothing else proves them. [default: metadata]",
 )
+@click.option("--prove-all", is_flag=True, help="Compare the bytes of every object (level content).")
+@click.option("--tags", is_flag=True, help="Compare tags, too (always with setup --sync-tags).")
 @click.option(
     "--max-listed",
     type=click.IntRange(min=0),
@@ -54,59 +88,132 @@ if TYPE_CHECKING:
     help="List at most N objects; 0 lists all.",
 )
 @click.option("--strict", is_flag=True, help="Objects that only the destination has are a failure, too.")
-def verify(app: App, wait: float, since: str | None, level: Level, max_listed: int, strict: bool) -> Result:
+@click.option("--fail-fast", is_flag=True, help="Stop at the first object that is not proved.")
+@click.option(
+    "--max-latency", metavar="DURATION", help="A copy that took longer, e.g. than 15m, is a failure (event to copy)."
+)
+@_report_options
+def verify(
+    app: App,
+    keys: tuple[str, ...],
+    prefix: str,
+    wait: float,
+    since: str | None,
+    level: Level | None,
+    prove_all: bool,
+    tags: bool,
+    max_listed: int,
+    strict: bool,
+    fail_fast: bool,
+    max_latency: str | None,
+    **report_files: str | None,
+) -> Result:
     """Prove that the destination equals the source, and explain what does not.
 
-    Compares every object, scans the function's log streams for errors, and reads its metrics and its
-    dead-letter queue. Exit code 0 means that everything is proved, 3 that something is not.
+    Compares every object (or only those named by KEY or --prefix), scans the function's log streams for errors,
+    and reads its metrics and its dead-letter queue. Exit code 0 means that everything is proved, 3 that something
+    is not.
     """
-    if not math.isfinite(wait):
-        raise UsageError("reading --wait", f"{wait} is not a number of seconds", "Pass e.g. --wait 60.")
+    _check_usage(keys, prefix, wait, level, prove_all=prove_all, tags=tags)
     app.announce("Verifying")
-    from s3copy_cli.deployed import find_deployed
-    from s3copy_cli.output.verify_text import write_text
+    from s3copy_cli.output.report_files import ReportFiles
     from s3copy_cli.verify.clock import Clock
-    from s3copy_cli.verify.run import Services, VerifyOptions, verify_pipeline
-    from s3copy_cli.verify.since import parse_since
-    from s3copy_cli.verify.to_json import to_json
+    from s3copy_cli.verify.run import VerifyOptions
+    from s3copy_cli.verify.scope import EVERYTHING
+    from s3copy_cli.verify.since import parse_duration, parse_since
 
     clock = Clock()
     options = VerifyOptions(
-        level=level,
+        level=level or ("content" if prove_all else "metadata"),
+        prove_all=prove_all,
+        tags=tags,
+        scope=EVERYTHING.limited_to(keys) if keys else EVERYTHING.narrowed(prefix),
+        fail_fast=fail_fast,
         wait=wait,
         since=parse_since(since, clock.now()) if since else None,
+        max_latency=parse_duration(max_latency, "--max-latency") if max_latency else None,
         max_listed=max_listed or None,
         strict=strict,
         setup_command=app.command("setup"),
         deploy_command=app.command("deploy"),
     )
+    # Opened first: nobody should wait for an answer that cannot be written down.
+    with ReportFiles(_paths(report_files, wants_json=app.options.json)) as files:
+        return _verify(app, clock, options, files)
+
+
+def _paths(report_files: Mapping[str, str | None], *, wants_json: bool) -> Mapping[str, str]:
+    """The names of the report files by kind."""
+    paths = {kind: report_files[f"{kind}_file"] for kind in _REPORTS}
+    named = {kind: path for kind, path in paths.items() if path}
+    if wants_json and "-" in named.values():
+        raise UsageError(
+            "opening a report file",
+            "with --json, stdout takes the JSON object and nothing else",
+            "Name a file instead of -.",
+        )
+    return named
+
+
+def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles) -> Result:
+    from s3copy_cli.deployed import find_deployed
+    from s3copy_cli.output.verify_text import write_text
+    from s3copy_cli.verify.look_around import read_health
+    from s3copy_cli.verify.run import Services, verify_pipeline
+    from s3copy_cli.verify.to_json import to_json
+
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
-    # Where deletes are carried over, an object that only the destination has is a difference.
-    options = replace(options, strict=strict or deployed.propagate_deletes)
     services = Services(
         store=app.store,
         logs=app.aws.logs,
         cloudwatch=app.aws.cloudwatch,
         sqs=app.aws.sqs,
         clock=clock,
+        s3=app.aws.s3,
+        look_around=lambda deployed: read_health(app.aws.lambda_, app.aws.s3, deployed),
     )
     with app.terminal.bar("Objects", None) as bar:
-        report = verify_pipeline(deployed, services, options, _Progress(app.terminal, bar, wait))
+        report = verify_pipeline(
+            deployed, services, options, _Progress(app.terminal, bar, options.wait), files if files else None
+        )
+    written = files.complete()
 
     def text(console: Console) -> None:
         write_text(
             report,
-            console,
+            # Where stdout takes a list of objects, everything else is conversation.
+            app.terminal.console(stderr=True) if files.uses_stdout else console,
+            written=written,
             setup_command=app.command("setup"),
             upload_command=app.command("upload FILE"),
             verify_command=app.command("verify"),
         )
 
     return Result(
-        data=to_json(report),
+        data={
+            **to_json(report),
+            "report_files": [{"kind": file.kind, "file": file.path, "objects": file.lines} for file in written],
+        },
         text=text,
         exit_code=ExitCode.OK if report.is_proved else ExitCode.DIFFERENCES,
     )
+
+
+def _check_usage(
+    keys: tuple[str, ...], prefix: str, wait: float, level: Level | None, *, prove_all: bool, tags: bool
+) -> None:
+    if not math.isfinite(wait):
+        raise UsageError("reading --wait", f"{wait} is not a number of seconds", "Pass e.g. --wait 60.")
+    if keys and prefix:
+        raise UsageError("reading KEY and --prefix", "they exclude each other", "Name keys, or a prefix.")
+    if "" in keys:
+        raise UsageError("reading KEY", "no key is empty", "Leave KEY out to verify everything.")
+    if prove_all and level not in (None, "content"):
+        raise UsageError(
+            "reading --prove-all", f"--level {level} reads no bytes", "Leave --level out, or pass --level content."
+        )
+    if tags and level == "listing":
+        raise UsageError("reading --tags", "a listing shows no tags", "Pass --level metadata or content.")
 
 
 class _Progress:
@@ -116,18 +223,27 @@ class _Progress:
         self._terminal = terminal
         self._bar = bar
         self._wait = wait
-        self._pending: int | None = None
+        self._objects = 0
+        self._pending = 0
+        self._told = 0
 
     def on_object(self) -> None:
-        self._bar.advance(1)
+        # A display that is told of every single object takes longer than the objects.
+        self._objects += 1
+        if self._objects <= _OBJECTS_TOLD_SINGLY or self._objects % _OBJECTS_TOLD_TOGETHER == 0:
+            self._bar.advance(1 if self._objects <= _OBJECTS_TOLD_SINGLY else _OBJECTS_TOLD_TOGETHER)
 
     def on_pending(self, pending: int) -> None:
-        if pending == self._pending:
-            return
-        if self._pending is None:
-            self._terminal.say(f"waiting up to {self._wait:g} s for copies under way: {pending} missing or different")
-        else:
-            self._terminal.say(f"  {pending} left")
+        if pending and not self._pending:
+            self._bar.step(f"Waiting up to {self._wait:g} s", pending)
+            self._terminal.say(f"waiting up to {self._wait:g} s for what may be under way: {pending:,} pending")
+            self._told = pending
+        elif pending < self._pending:
+            self._bar.advance(self._pending - pending)
+            # On a terminal the bar shows each; lines only tell of every tenth part.
+            if not self._terminal.is_interactive and (not pending or pending <= self._told * 0.9):
+                self._terminal.say(f"  {pending:,} left")
+                self._told = pending
         self._pending = pending
 
     def on_step(self, doing: str) -> None:

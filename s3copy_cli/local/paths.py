@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from s3copy_cli.errors import LocalAwsError
+from s3copy_cli.errors import LocalAwsError, UsageError
 
 STATE_DIR_VARIABLE = "S3COPY_LOCAL_STATE_DIR"
 PORT_VARIABLE = "S3COPY_LOCAL_PORT"
@@ -82,7 +82,8 @@ def local_paths(environ: Mapping[str, str]) -> LocalPaths:
     relative, as its specification demands), else in `$HOME/.local/state`. `S3COPY_LOCAL_PORT` fixes the port.
 
     Raises:
-        LocalAwsError: there is no home folder, or the port is not a port.
+        LocalAwsError: there is no home folder.
+        UsageError: the port is not a port.
     """
     return LocalPaths(state_dir=_state_dir(environ), requested_port=_requested_port(environ.get(PORT_VARIABLE, "")))
 
@@ -113,7 +114,7 @@ def _requested_port(text: str) -> int | None:
     digits = text.strip()
     if digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 65535:
         return int(digits)
-    raise LocalAwsError(
+    raise UsageError(
         "reading the embedded AWS's port",
         f"{PORT_VARIABLE} is not a port: {text!r}",
         f"set {PORT_VARIABLE} to a number from 1 to 65535, or unset it to use any free port",

@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from s3copy_cli.local.deleted_functions import drop_events_of_deleted_functions
 from s3copy_cli.local.launch import EXIT_FOLDER_IN_USE
 from s3copy_cli.local.locks import try_lock
 from s3copy_cli.local.paths import LocalPaths
@@ -118,6 +119,7 @@ async def _serve(paths: LocalPaths, record: ServerRecord, listener: int) -> None
     from ministack.services import lambda_svc
 
     queue_asynchronous_events(lambda_svc)
+    drop_events_of_deleted_functions(lambda_svc)
     _raise_descriptor_limit()
     saved = SavedState()
     loop = asyncio.get_running_loop()

@@ -19,6 +19,15 @@ def safe(text: str) -> str:
     return "".join(_escape(char) if unicodedata.category(char) in _UNSAFE else char for char in text)
 
 
+def escape_key(text: str) -> str:
+    """As `safe`, and reversible: a backslash of the text itself is doubled, so that each escape has one meaning.
+
+    The escapes are those of Python and JSON: `\\\\`, `\\n`, `\\r`, `\\t`, `\\xNN`, `\\uNNNN`, `\\UNNNNNNNN`. The result
+    is one line without tabs.
+    """
+    return safe(text.replace("\\", "\\\\"))
+
+
 def shorten(text: str, limit: int) -> str:
     """At most `limit` characters, the middle left out where there are more."""
     if len(text) <= limit:

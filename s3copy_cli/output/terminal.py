@@ -29,12 +29,18 @@ class ProgressBar(Protocol):
     def total(self, amount: int) -> None:
         """Set the whole amount of work, once it is known."""
 
+    def step(self, what: str, total: int) -> None:
+        """Begin with another piece of work, with its own label and amount."""
+
 
 class _NoBar:
     def advance(self, amount: int) -> None:
         pass
 
     def total(self, amount: int) -> None:
+        pass
+
+    def step(self, what: str, total: int) -> None:
         pass
 
 
@@ -66,9 +72,9 @@ class Terminal:
         if self.verbose:
             _write_line(text)
 
-    def console(self) -> Console:
-        """A rich console on stdout; markup off, because the text may be anybody's."""
-        return self._console(stderr=False)
+    def console(self, *, stderr: bool = False) -> Console:
+        """A rich console on stdout (or stderr); markup off, because the text may be anybody's."""
+        return self._console(stderr=stderr)
 
     @property
     def is_interactive(self) -> bool:
@@ -115,6 +121,9 @@ class Terminal:
 
                 def total(self, amount: int) -> None:
                     progress.update(task, total=amount)
+
+                def step(self, what: str, total: int) -> None:
+                    progress.reset(task, total=total, description=safe(what))
 
             yield _Bar()
 

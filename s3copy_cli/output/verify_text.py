@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from s3copy_cli.output.safe import safe, shorten
 from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
 from s3copy_cli.verify.report import CauseReport, DeadLetterReport, LogsReport, Report
 from s3copy_cli.verify.results import ObjectResult
-from s3copy_cli.wording import human_size, plural
+from s3copy_cli.wording import human_duration, human_size, plural
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
+
+    from s3copy_cli.output.report_files import WrittenFile
+    from s3copy_cli.verify.latency import LatencyReport
 
 _STYLES = {
     Outcome.PROVED: "green",
@@ -40,13 +44,20 @@ _MAX_CAUSE = 600
 
 
 def write_text(
-    report: Report, console: Console, *, setup_command: str, upload_command: str, verify_command: str
+    report: Report,
+    console: Console,
+    *,
+    setup_command: str,
+    upload_command: str,
+    verify_command: str,
+    written: Sequence[WrittenFile] = (),
 ) -> None:
-    """Write the whole result to stdout.
+    """Write the whole result.
 
     Args:
         report: what was found.
         console: where to write.
+        written: the report files.
         setup_command: a command line that puts trigger, role and function right.
         upload_command: a command line that puts files into the source, for the next step.
         verify_command: the command line of this run, for the next step.
@@ -60,10 +71,8 @@ def write_text(
         console.print(_objects_table(report))
         hidden = report.objects.total - len(report.objects.listed)
         if hidden:
-            console.print(Text(f"… and {plural(hidden, 'more object')} (--max-listed 0 lists all)", style="dim"))
+            console.print(Text(_hidden(report), style="dim"))
         _write_details(report, console)
-    console.print()
-    console.print(_summary(report))
     if report.logs.causes:
         console.print()
         for cause in report.logs.causes:
@@ -71,9 +80,34 @@ def write_text(
     if report.dead_letter.parked:
         console.print()
         _write_parked(report.dead_letter, console)
+    if report.findings:
+        console.print()
+        _write_findings(report, console)
+    console.print()
+    console.print(_summary(report))
+    for file in written:
+        named = "stdout" if file.path == "-" else safe(file.path)
+        console.print(Text(f"{plural(file.lines, 'object')} ({file.kind}) written to {named}", style="dim"))
     console.print()
     for line, style in _verdict(report, setup_command, upload_command, verify_command):
         console.print(Text(line, style=style))
+
+
+def _hidden(report: Report) -> str:
+    """What is not shown, by outcome."""
+    shown = Counter(result.outcome for result in report.objects.listed)
+    rest = {outcome: report.objects.counts[outcome] - shown[outcome] for outcome in Outcome}
+    parts = [f"{count:,} {_MEANINGS[outcome]}" for outcome, count in rest.items() if count > 0]
+    return f"… and not shown: {', '.join(parts)} (--max-listed 0 shows all, --combined FILE writes all)"
+
+
+def _write_findings(report: Report, console: Console) -> None:
+    from rich.text import Text
+
+    for finding in report.findings:
+        console.print(Text(f"! {safe(finding.message)}", style="yellow"))
+        if finding.remedy:
+            console.print(_indented(finding.remedy, style="bold"))
 
 
 def _objects_table(report: Report) -> Table:
@@ -102,7 +136,7 @@ def _write_details(report: Report, console: Console) -> None:
     from rich.text import Text
 
     for result in report.objects.listed:
-        lines = list(_details(result, report))
+        lines = list(_details(result))
         if not lines:
             continue
         console.print()
@@ -112,13 +146,13 @@ def _write_details(report: Report, console: Console) -> None:
             console.print(_indented(line))
 
 
-def _details(result: ObjectResult, report: Report) -> Iterator[str]:
+def _details(result: ObjectResult) -> Iterator[str]:
     for field in result.fields[:_MAX_FIELDS]:
         yield _field(field)
     if len(result.fields) > _MAX_FIELDS:
         yield f"… and {plural(len(result.fields) - _MAX_FIELDS, 'more field')} (--json has all)"
-    cause = result.message or report.objects.causes.get(result.key)
-    if cause and result.outcome not in (Outcome.PROVED, Outcome.EXTRA):
+    cause = result.cause or result.message
+    if cause and result.outcome is not Outcome.PROVED:
         # Cut at the end only: from the middle, "is not authorized" could lose its "not".
         shown = safe(cause)
         yield f"cause: {shown if len(shown) <= _MAX_CAUSE else shown[:_MAX_CAUSE] + '…'}"
@@ -128,11 +162,11 @@ def _field(field: FieldComparison) -> str:
     name = safe(field.name)
     if field.verdict is FieldVerdict.NOT_COMPARABLE:
         return f"{name}: not comparable, {field.reason}"
-    return f"{name}: expected {_value(field.source)}, found {_value(field.destination)}"
+    return f"{name}: {_value(field.source)} -> {_value(field.destination)}"
 
 
 def _value(value: str | None, limit: int = _MAX_VALUE) -> str:
-    return "nothing" if value is None else shorten(safe(value), limit)
+    return "(not set)" if value is None else shorten(safe(value), limit)
 
 
 def _summary(report: Report) -> Table:
@@ -146,6 +180,7 @@ def _summary(report: Report) -> Table:
     table.add_row("Logs", Text(_logs_line(report.logs)))
     table.add_row("Streams", Text(_streams_line(report.logs)))
     table.add_row("Executions", Text(_executions_line(report)))
+    table.add_row("Latency", Text(_latency_line(report)))
     table.add_row("Dead letters", Text(_dead_letter_line(report.dead_letter)))
     return table
 
@@ -158,9 +193,8 @@ def _objects_line(report: Report) -> str:
         for outcome in Outcome
         if outcome is not Outcome.PROVED and counts[outcome]
     ]
-    compared = "size, ETag" if report.level == "listing" else "size, ETag, checksums, headers, metadata"
     waited = f"; waited {report.objects.waited_seconds:.0f} s" if report.objects.waited_seconds >= 1 else ""
-    return f"{', '.join(parts)} (compared: {compared}{waited})"
+    return f"{', '.join(parts)} (compared: {', '.join(report.compared)}{waited})"
 
 
 def _logs_line(logs: LogsReport) -> str:
@@ -203,6 +237,30 @@ def _executions_line(report: Report) -> str:
     if executions.max_memory_mb:
         parts.append(f"{executions.max_memory_mb:,} MB at most")
     return ", ".join(parts) or "unknown"
+
+
+def _latency_line(report: Report) -> str:
+    latency = report.latency
+    if latency is None or (latency.told is None and latency.estimated is None):
+        return "unknown: no copy in the range of the logs"
+    if latency.told is None:
+        return f"not told by the logs; {_estimate(latency)}"
+    told = latency.told
+    about = "" if told.is_exact else "about "
+    parts = [f"{name} {human_duration(value)}" for name, value in (("p50", told.p50), ("p95", told.p95))]
+    parts.append(f"p99 {human_duration(told.p99)}")
+    copies = "1 copy" if told.count == 1 else f"{told.count:,} copies"
+    unknown = f"; unknown for {plural(latency.unknown, 'object')}" if latency.unknown else ""
+    kept = {True: f"; within {human_duration(latency.limit or 0)}", False: "; TOO LONG", None: ""}[latency.is_kept]
+    at_most = human_duration(told.max)
+    return f"{about}{', '.join(parts)}, at most {at_most}, from event to copy ({copies} in the log{unknown}{kept})"
+
+
+def _estimate(latency: LatencyReport) -> str:
+    found = latency.estimated
+    if found is None:
+        return "no estimate"
+    return f"estimated from LastModified: p50 {human_duration(found.p50)}, at most {human_duration(found.max)}"
 
 
 def _origin(source: str | None) -> str:
@@ -266,12 +324,14 @@ def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:
 def _verdict(report: Report, setup_command: str, upload_command: str, verify_command: str) -> Iterator[tuple[str, str]]:
     objects = report.objects
     if report.is_proved and not objects.source_objects:
-        yield "nothing to prove yet: the source bucket is empty", "bold yellow"
+        which = "is empty" if report.scope.is_everything else "has no such object"
+        yield f"nothing to prove yet: the source bucket {which}", "bold yellow"
         yield f"Next: {upload_command}", ""
         return
     if report.is_proved:
         amount = f"{plural(objects.source_objects, 'object')}, {human_size(objects.source_bytes)}"
-        yield f"proved: {amount}, destination equals source", "bold green"
+        part = "" if report.scope.is_everything else " (of those asked for; the rest was not looked at)"
+        yield f"proved: {amount}, destination equals source{part}", "bold green"
         return
     yield "not shown equal: " + "; ".join(safe(reason) for reason in report.reasons), "bold red"
     if any(objects.counts[outcome] for outcome in (Outcome.MISSING, Outcome.DIFFERS)):

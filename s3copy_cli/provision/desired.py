@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import (
@@ -81,6 +82,11 @@ def _identity(pipeline: Pipeline) -> dict[str, str]:
     }
 
 
+def wanted_role_policy(pipeline: Pipeline, options: CopyOptions) -> dict[str, Any]:
+    """What the function may do, with these options."""
+    return role_policy(pipeline, propagate_deletes=options.propagate_deletes, kms_key_arn=options.kms_key_id)
+
+
 def permission_statement(pipeline: Pipeline) -> dict[str, str]:
     """Who may invoke the function: S3, for the source bucket, as this account's own."""
     return {
@@ -124,7 +130,7 @@ def desired_state(
         DesiredResource(
             Kind.ROLE_POLICY,
             pipeline.policy_name,
-            {names.DOCUMENT: canonical(role_policy(pipeline, propagate_deletes=copying.propagate_deletes))},
+            {names.DOCUMENT: canonical(wanted_role_policy(pipeline, copying))},
         ),
         DesiredResource(
             Kind.FUNCTION,

@@ -15,10 +15,10 @@ from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_writer import BucketWriter
 from s3copy_cli.provision.context import Context
-from s3copy_cli.provision.desired import DesiredState
+from s3copy_cli.provision.desired import DesiredState, wanted_role_policy
 from s3copy_cli.provision.function_writer import FunctionWriter
 from s3copy_cli.provision.plan import Action, Plan, Step
-from s3copy_cli.provision.policy import role_policy, trust_policy
+from s3copy_cli.provision.policy import trust_policy
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import Kind, RemoteResource
 from s3copy_cli.provision.trigger_writer import ensure_trigger
@@ -178,7 +178,7 @@ class Executor:
 
     def _ensure_role_policy(self) -> None:
         pipeline = self.pipeline
-        document = role_policy(pipeline, propagate_deletes=self.desired.options.propagate_deletes)
+        document = wanted_role_policy(pipeline, self.desired.options)
         self._context.retry(
             lambda: self.aws.iam.put_role_policy(
                 RoleName=pipeline.role_name, PolicyName=pipeline.policy_name, PolicyDocument=json.dumps(document)

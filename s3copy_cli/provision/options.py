@@ -12,6 +12,7 @@ from typing import Any
 
 from s3copy_cli.deployed import (
     ENV_ACCEPT_PERMANENT_DELETES,
+    ENV_KMS_KEY_ID,
     ENV_PROPAGATE_DELETES,
     ENV_STORAGE_CLASS,
     ENV_SYNC_TAGS,
@@ -22,9 +23,12 @@ from s3copy_cli.provision.resources import RemoteResource
 
 KEEP = "keep"
 STANDARD = "STANDARD"
-OPTION_VARIABLES = frozenset({ENV_PROPAGATE_DELETES, ENV_ACCEPT_PERMANENT_DELETES, ENV_SYNC_TAGS, ENV_STORAGE_CLASS})
+OPTION_VARIABLES = frozenset(
+    {ENV_PROPAGATE_DELETES, ENV_ACCEPT_PERMANENT_DELETES, ENV_SYNC_TAGS, ENV_STORAGE_CLASS, ENV_KMS_KEY_ID}
+)
 
 _ON, _OFF = "on", "off"
+_NO_KEY = "none"
 
 
 @dataclass(frozen=True)
@@ -36,22 +40,29 @@ class CopyOptions:
         accept_permanent_deletes: so also where the destination keeps no versions.
         sync_tags: a change of tags alone is copied.
         storage_class: of the copies; "keep" for that of each source object.
+        kms_key_id: what encrypts the copies, as an ARN wherever it was checked; None leaves it to the destination.
     """
 
     propagate_deletes: bool = False
     accept_permanent_deletes: bool = False
     sync_tags: bool = False
     storage_class: str = STANDARD
+    kms_key_id: str | None = None
 
 
 @dataclass(frozen=True)
 class GivenOptions:
-    """What one command line says about copying; None where it says nothing."""
+    """What one command line says about copying; None where it says nothing.
+
+    Attributes:
+        kms_key_id: in any form that KMS takes; "" for no key any more.
+    """
 
     propagate_deletes: bool | None = None
     accept_permanent_deletes: bool = False
     sync_tags: bool | None = None
     storage_class: str | None = None
+    kms_key_id: str | None = None
 
 
 def option_environment(options: CopyOptions) -> dict[str, str]:
@@ -64,6 +75,8 @@ def option_environment(options: CopyOptions) -> dict[str, str]:
     environment = {name: "1" for name, is_on in switches.items() if is_on}
     if options.storage_class != STANDARD:
         environment[ENV_STORAGE_CLASS] = options.storage_class
+    if options.kms_key_id:
+        environment[ENV_KMS_KEY_ID] = options.kms_key_id
     return environment
 
 
@@ -74,6 +87,7 @@ def option_attributes(environment: Mapping[str, str]) -> dict[str, Any]:
         names.ACCEPT_PERMANENT_DELETES: _switch(environment.get(ENV_ACCEPT_PERMANENT_DELETES)),
         names.SYNC_TAGS: _switch(environment.get(ENV_SYNC_TAGS)),
         names.STORAGE_CLASS: environment.get(ENV_STORAGE_CLASS) or STANDARD,
+        names.KMS_KEY: environment.get(ENV_KMS_KEY_ID) or _NO_KEY,
     }
 
 
@@ -81,11 +95,13 @@ def deployed_options(function: RemoteResource) -> CopyOptions:
     """The options that a function was deployed with; what is missing or cannot be meant is the default."""
     words = function.attributes
     storage_class = str(words.get(names.STORAGE_CLASS, STANDARD))
+    key = str(words.get(names.KMS_KEY, _NO_KEY))
     return CopyOptions(
         propagate_deletes=words.get(names.PROPAGATE_DELETES) == _ON,
         accept_permanent_deletes=words.get(names.ACCEPT_PERMANENT_DELETES) == _ON,
         sync_tags=words.get(names.SYNC_TAGS) == _ON,
         storage_class=storage_class if _is_storage_class(storage_class) else STANDARD,
+        kms_key_id=None if key == _NO_KEY else key,
     )
 
 
@@ -109,6 +125,7 @@ def chosen_options(given: GivenOptions, deployed: CopyOptions) -> CopyOptions:
         and (given.accept_permanent_deletes or deployed.accept_permanent_deletes),
         sync_tags=_given_or(given.sync_tags, deployed.sync_tags),
         storage_class=given.storage_class or deployed.storage_class,
+        kms_key_id=deployed.kms_key_id if given.kms_key_id is None else given.kms_key_id or None,
     )
 
 

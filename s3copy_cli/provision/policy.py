@@ -22,6 +22,8 @@ DESTINATION_OBJECT_ACTIONS = (
     "s3:ListMultipartUploadParts",
 )
 PROPAGATION_ACTIONS = ("s3:DeleteObject",)
+# S3 asks KMS for them in the function's name. Decrypt, because S3 reads the parts of an upload again to complete it.
+KMS_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 
 
 def trust_policy() -> Document:
@@ -34,22 +36,25 @@ def trust_policy() -> Document:
     }
 
 
-def role_policy(pipeline: Pipeline, *, propagate_deletes: bool = False) -> Document:
+def role_policy(pipeline: Pipeline, *, propagate_deletes: bool = False, kms_key_arn: str | None = None) -> Document:
     """What the function may do, and on nothing but this pipeline's resources.
 
     Args:
         pipeline: whose function.
         propagate_deletes: whether it is to delete at the destination.
+        kms_key_arn: the key that it is to have S3 encrypt the copies with; None for none.
     """
     source_arn = pipeline.bucket_arn(pipeline.source_bucket)
     destination_arn = pipeline.bucket_arn(pipeline.destination_bucket)
     deleting = [_allow("DeleteAtDestination", PROPAGATION_ACTIONS, f"{destination_arn}/*")] if propagate_deletes else []
+    encrypting = [_allow_through_s3(pipeline, "EncryptCopies", KMS_ACTIONS, kms_key_arn)] if kms_key_arn else []
     return {
         "Version": "2012-10-17",
         "Statement": [
             _allow("ReadSource", SOURCE_OBJECT_ACTIONS, f"{source_arn}/*"),
             _allow("WriteDestination", DESTINATION_OBJECT_ACTIONS, f"{destination_arn}/*"),
             *deleting,
+            *encrypting,
             _allow("ListBuckets", ("s3:ListBucket",), [source_arn, destination_arn]),
             _allow("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), f"{pipeline.log_group_arn}:*"),
             _allow("ParkFailedEvents", ("sqs:SendMessage",), pipeline.queue_arn),
@@ -109,3 +114,10 @@ def _as_list(value: Any) -> list[Any]:
 
 def _allow(statement_id: str, actions: tuple[str, ...], resource: str | list[str]) -> Document:
     return {"Sid": statement_id, "Effect": "Allow", "Action": list(actions), "Resource": resource}
+
+
+def _allow_through_s3(pipeline: Pipeline, statement_id: str, actions: tuple[str, ...], resource: str) -> Document:
+    """Allowed where S3 of this Region asks, and not to the function itself."""
+    suffix = "amazonaws.com.cn" if pipeline.partition == "aws-cn" else "amazonaws.com"
+    condition = {"StringEquals": {"kms:ViaService": f"s3.{pipeline.region}.{suffix}"}}
+    return {**_allow(statement_id, actions, resource), "Condition": condition}

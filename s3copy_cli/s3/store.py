@@ -73,7 +73,8 @@ class ObjectStore(Protocol):
             version_id: "" for the current version.
 
         Raises:
-            AwsError: code "PreconditionFailed" if the object has changed.
+            AwsError: code "PreconditionFailed" if the object has changed; S3's own code if it may not be read
+                ("AccessDenied", "InvalidObjectState" for an archived one, …).
         """
 
     def tags(self, bucket: Bucket, key: str) -> Mapping[str, str]:

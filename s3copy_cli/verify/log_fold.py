@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 
+from s3copy_cli.verify.latency import CopyTimes
 from s3copy_cli.verify.log_lines import (
+    Cut,
     Done,
     End,
     Error,
@@ -18,6 +20,7 @@ from s3copy_cli.verify.log_lines import (
     TracebackStart,
     classify,
     exception_of,
+    runtime_error,
 )
 
 # Distinct keys and request ids that are remembered over all causes; errors beyond are counted and never "recovered".
@@ -25,6 +28,9 @@ MAX_SUBJECTS = 100_000
 _MAX_CAUSES = 100
 _MAX_REQUEST_IDS = 10
 _OTHER = "other errors"
+# A line that is cut off is put together from at most so many events and characters.
+_MAX_PIECES = 16
+_MAX_CUT = 1024 * 1024
 # Our function ends with this after it has logged each failed key; those errors are counted already.
 _CLOSING_EXCEPTIONS = frozenset({"CopyFailed", "lambda_handler.errors.CopyFailed"})
 # How Lambda's own words begin; anything else within a traceback belongs to it, whatever its message quotes.
@@ -100,6 +106,22 @@ class Executions:
     newest_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LastWord:
+    """The last thing that the function said of a key without an error."""
+
+    outcome: str
+    time_ms: int
+
+
+@dataclass
+class _CutLine:
+    """The beginning of a line whose end has not come yet."""
+
+    text: str
+    pieces: int = 1
+
+
 @dataclass
 class _Execution:
     """What is known of the execution that a stream is in the middle of."""
@@ -111,20 +133,37 @@ class _Execution:
     failure: Error | None = None
     failure_ms: int = 0
     is_in_traceback: bool = False
+    # The failure is one of starting the function, before this request came.
+    is_carried: bool = False
+    # Lambda or the function says that it ended well.
+    is_good: bool = False
 
 
 class LogFold:
     """Takes log events in the order of time and keeps what matters.
 
+    Args:
+        watched: the keys whose last word is to be remembered.
+        covers: whether a key is one of those whose copies are to be timed.
+
     Attributes:
         executions: counts and durations.
+        copies: how long copies took.
         dropped_lines: how many lines Lambda says it could not deliver.
+        cut_lines: how many lines of the function's or of Lambda's end too early.
         succeeded_requests: requests that failed without naming a key, and succeeded when they were retried.
+        last_words: what the function said last of each watched key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watched: Container[str] = frozenset(), covers: Callable[[str], bool] = lambda _: True) -> None:
         self.executions = Executions()
+        self.copies = CopyTimes()
+        self.last_words: dict[str, LastWord] = {}
         self.dropped_lines = 0
+        self.cut_lines = 0
+        self._watched = watched
+        self._covers = covers
+        self._cut: dict[str, _CutLine] = {}
         self.succeeded_requests: set[str] = set()
         self._causes: dict[str, Cause] = {}
         self._running: dict[str, _Execution] = {}
@@ -140,6 +179,33 @@ class LogFold:
     def feed(self, stream: str, time_ms: int, message: str) -> None:
         """Take in one event."""
         line = classify(message)
+        if stream in self._cut:
+            joined = self._join(stream, message, line)
+            if joined is None:
+                return
+            line, message = joined
+        if isinstance(line, Cut):
+            self._cut[stream] = _CutLine(message.rstrip("\r\n"))
+            return
+        self._take(stream, time_ms, message, line)
+
+    def _join(self, stream: str, message: str, line: LogLine) -> tuple[LogLine, str] | None:
+        """The event, put behind the beginning that waits for its end; None if still more has to come."""
+        cut = self._cut.pop(stream)
+        if not isinstance(line, Text):
+            self.cut_lines += 1
+            return line, message
+        text = cut.text + message.rstrip("\r\n")
+        if len(text) > _MAX_CUT or cut.pieces >= _MAX_PIECES:
+            self.cut_lines += 1
+            return None
+        whole = classify(text)
+        if not isinstance(whole, Cut):
+            return whole, text
+        self._cut[stream] = _CutLine(text, cut.pieces + 1)
+        return None
+
+    def _take(self, stream: str, time_ms: int, message: str, line: LogLine) -> None:
         execution = self._running.get(stream)
         if execution is None:
             execution = self._running[stream] = _Execution()
@@ -157,7 +223,7 @@ class LogFold:
             execution.is_done = True
             execution.is_told = execution.is_told or line.is_last
             execution.request_id = execution.request_id or line.request_id
-            self._advance(time_ms)
+            self._done(line, time_ms)
         elif isinstance(line, TracebackStart):
             execution.is_in_traceback = True
             execution.failure = execution.failure or Error(ErrorKind.UNHANDLED, "Exception")
@@ -170,6 +236,8 @@ class LogFold:
 
     def finish(self) -> None:
         """There are no more events: what is still open counts as it is."""
+        self.cut_lines += len(self._cut)
+        self._cut.clear()
         for stream in list(self._running):
             self._conclude(stream)
 
@@ -181,7 +249,18 @@ class LogFold:
             before.failure = None
         self._conclude(stream)
         self._ended_badly.pop(stream, None)
-        self._running[stream] = _Execution(line.request_id, failure=carried[0], failure_ms=carried[1])
+        self._running[stream] = _Execution(
+            line.request_id, failure=carried[0], failure_ms=carried[1], is_carried=is_init
+        )
+
+    def _done(self, line: Done, time_ms: int) -> None:
+        self._advance(time_ms)
+        if line.key is None or not line.outcome:
+            return
+        if line.outcome == "copied" and self._covers(line.key):
+            self.copies.add(line.key, line.latency_ms)
+        if line.key in self._watched:
+            self.last_words[line.key] = LastWord(line.outcome, time_ms)
 
     def _report(self, stream: str, execution: _Execution, line: Report, time_ms: int) -> None:
         execution.request_id = execution.request_id or line.request_id
@@ -198,6 +277,7 @@ class LogFold:
             execution.failure = _failure_of(line, has_handled=execution.handled > 0)
             execution.failure_ms = time_ms
         is_told = execution.is_told or line.status == "success"
+        execution.is_good = is_told and line.status in {"", "success"}
         if not is_told and execution.failure is None and not execution.handled:
             executions.unknown += 1
         self._conclude(stream)
@@ -227,14 +307,18 @@ class LogFold:
         is_ours = failure is not None and failure.kind is ErrorKind.UNHANDLED and failure.code in _CLOSING_EXCEPTIONS
         if is_ours and execution.handled:
             failure = None
+        # Lambda starts a function once more when its start has failed; then the request never noticed.
+        is_overcome = failure is not None and execution.is_carried and execution.is_good
         if failure is not None:
             request_id = failure.request_id or execution.request_id
             self._record(replace(failure, request_id=request_id), execution.failure_ms)
-            if request_id:
+            if is_overcome:
+                self.succeeded_requests.add(request_id)
+            elif request_id:
                 self._ended_badly[stream] = request_id
         elif not execution.handled and execution.is_done and execution.request_id in self._failed_requests:
             self.succeeded_requests.add(execution.request_id)
-        if failure is not None or execution.handled:
+        if (failure is not None and not is_overcome) or execution.handled:
             self.executions.failed += 1
 
     def _record(self, error: Error, time_ms: int) -> None:
@@ -287,14 +371,17 @@ def cause_name(error: Error) -> str:
 
 
 def _failure_of(line: Report, *, has_handled: bool) -> Error | None:
+    """What a report says went wrong, where nothing else has said it."""
     if line.status == "timeout":
         return Error(ErrorKind.TIMEOUT, "Timeout", "the execution timed out", request_id=line.request_id)
-    if line.status in {"error", "failure"} and not has_handled:
-        if line.error_type.startswith("Runtime.ExitError"):
-            return Error(ErrorKind.CRASH, line.error_type, request_id=line.request_id)
-        code = line.error_type.rsplit(".", 1)[-1] or "Exception"
-        return Error(ErrorKind.UNHANDLED, code, request_id=line.request_id)
-    return None
+    if line.status not in {"error", "failure"}:
+        return None
+    error = runtime_error(line.error_type or "Exception", "", line.request_id)
+    if error.kind is ErrorKind.CRASH and line.memory_size_mb and (line.max_memory_mb or 0) >= line.memory_size_mb:
+        # Whoever uses all memory is killed, and nobody may have said so.
+        return replace(error, kind=ErrorKind.OUT_OF_MEMORY, code="OutOfMemory")
+    # An exception at the end of an execution that has named its failed keys is only their sum.
+    return None if has_handled and error.kind is ErrorKind.UNHANDLED else error
 
 
 def _is_of_traceback(line: LogLine, message: str) -> bool:

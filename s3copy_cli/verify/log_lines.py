@@ -21,6 +21,7 @@ _END = re.compile(rf"END RequestId: ({_ID})\b")
 _REPORT = re.compile(rf"REPORT RequestId: ({_ID})\b")
 _DURATION = re.compile(r"\tDuration: ([\d.]{1,15}) ms")
 _MEMORY = re.compile(r"\tMax Memory Used: (\d{1,9}) MB")
+_MEMORY_SIZE = re.compile(r"\tMemory Size: (\d{1,9}) MB")
 _STATUS = re.compile(r"\bStatus: (\w{1,20})")
 _ERROR_TYPE = re.compile(r"\bError Type: ([\w.]{1,100})")
 _ANY_ID = re.compile(rf"\b({_ID})\b")
@@ -31,7 +32,17 @@ _UNHANDLED = re.compile(r"\[ERROR\] ([\w.]{1,100})(?:: ?(.*))?$", re.MULTILINE)
 _LOGGED = re.compile(r"\[(?:ERROR|CRITICAL)\]\t(.*)", re.DOTALL)
 # An error line without the runtime's own form: print, another format of logging, somebody else's code.
 _PLAIN_ERROR = re.compile(r"\[?(?:ERROR|CRITICAL|FATAL)\b\]?[:\s]+(.*)", re.DOTALL)
-_INIT_REPORT = re.compile(r"INIT_REPORT\b.*\bStatus: (error|timeout)")
+_INIT_REPORT = re.compile(r"(?:INIT|RESTORE)_REPORT\b.*\bStatus: (error|failure|timeout)")
+# Failures before the handler is called: the code or its entry cannot be loaded.
+_INIT_TYPES = (
+    "Runtime.BadFunctionCode",
+    "Runtime.HandlerNotFound",
+    "Runtime.ImportModule",
+    "Runtime.Invalid",
+    "Runtime.MalformedHandlerName",
+    "Runtime.UserCodeSyntax",
+    "Extension.",
+)
 # What the embedded AWS writes in the place of a crash report.
 _EMBEDDED_CRASHES = frozenset(
     {"Worker process died", "Worker returned no response", "No JSON response from worker after 200 lines"}
@@ -40,6 +51,9 @@ _TRACEBACK = "Traceback (most recent call last):"
 
 # The message of the function's summary of an execution (lambda_handler.log).
 _LAST_MESSAGE = "invocation finished"
+# What tells a JSON line of the function's or of Lambda's that cannot be read from anybody else's; near its beginning.
+_MARKS = ('"s3copy_log_version":', '"type":"platform.')
+_MARK_WITHIN = 400
 # Outcomes of an object line that mean "this was not done".
 _FAILED_OUTCOMES = frozenset({"failed", "refused"})
 # Errors about something that is not an object of our source, although a key is named.
@@ -78,6 +92,7 @@ class Report:
     Attributes:
         duration_ms: how long it ran.
         max_memory_mb: its peak, None if it is not told.
+        memory_size_mb: what it may use, None if it is not told.
         status: "success", "error", "timeout" or "" where nothing is said.
         error_type: e.g. "Runtime.ExitError", empty where nothing is said.
     """
@@ -87,6 +102,7 @@ class Report:
     max_memory_mb: int | None
     status: str = ""
     error_type: str = ""
+    memory_size_mb: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +111,16 @@ class Done:
 
     Attributes:
         is_last: whether it is the function's last word on the execution.
+        key: the object's key, None where none is named.
+        outcome: what became of the object, e.g. "copied"; empty where none is named.
+        latency_ms: from the event to the finished copy; None where it is not told.
     """
 
     request_id: str
     is_last: bool = False
+    key: str | None = None
+    outcome: str = ""
+    latency_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +159,18 @@ class LinesDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """A JSON line of the function's or of Lambda's that ends too early: the rest may come in the next event."""
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """Anything else; a line of a traceback, perhaps."""
 
     text: str
 
 
-LogLine = Start | End | Report | Done | Error | TracebackStart | LinesDropped | Text
+LogLine = Start | End | Report | Done | Error | TracebackStart | LinesDropped | Cut | Text
 
 
 def classify(message: str) -> LogLine:
@@ -153,6 +180,8 @@ def classify(message: str) -> LogLine:
         document = _parse(stripped)
         if document is not None:
             return _classify_document(document)
+        if any(mark in stripped[:_MARK_WITHIN] for mark in _MARKS):
+            return Cut()
     return _classify_text(stripped[:_MAX_TEXT])
 
 
@@ -173,6 +202,9 @@ def _parse(text: str) -> dict[str, Any] | None:
 def _classify_document(document: Mapping[str, Any]) -> LogLine:
     kind = document.get("type")
     if isinstance(kind, str) and kind.startswith("platform."):
+        if kind == "platform.fault":
+            # Its record is a line of the text format.
+            return _classify_text(_text(document.get("record"), _MAX_TEXT))
         return _classify_platform(kind, _mapping(document.get("record")))
     request_id = _text(document.get("request_id") or document.get("requestId") or document.get("AWSRequestId"), 36)
     if "s3copy_log_version" in document:
@@ -180,7 +212,7 @@ def _classify_document(document: Mapping[str, Any]) -> LogLine:
     error_type = document.get("errorType")
     level = document.get("level") or document.get("log_level")
     if isinstance(error_type, str) and error_type:
-        return _runtime_error(error_type, _text(document.get("errorMessage")), request_id)
+        return runtime_error(error_type, _text(document.get("errorMessage")), request_id)
     if isinstance(level, str) and level.upper() in {"ERROR", "CRITICAL", "FATAL"}:
         return _text_error(_text(document.get("message")), request_id)
     return Text(_text(document.get("message")))
@@ -189,9 +221,9 @@ def _classify_document(document: Mapping[str, Any]) -> LogLine:
 def _classify_own(document: Mapping[str, Any], request_id: str) -> LogLine:
     outcome = _text(document.get("outcome"), _MAX_NAME)
     error = _mapping(document.get("error"))
+    key = document.get("key")
     if outcome in _FAILED_OUTCOMES or _text(document.get("level")) in {"ERROR", "CRITICAL"}:
         code = _text(error.get("code"), _MAX_NAME) or outcome or "Unknown"
-        key = document.get("key")
         return Error(
             ErrorKind.HANDLED,
             code,
@@ -201,7 +233,18 @@ def _classify_own(document: Mapping[str, Any], request_id: str) -> LogLine:
             request_id=request_id,
             permanent=error.get("permanent") is True,
         )
-    return Done(request_id, is_last=document.get("message") == _LAST_MESSAGE)
+    return Done(
+        request_id,
+        is_last=document.get("message") == _LAST_MESSAGE,
+        key=key[:_MAX_KEY] if isinstance(key, str) else None,
+        outcome=outcome,
+        latency_ms=_number(document.get("latency_ms")),
+    )
+
+
+_BEGINNINGS = frozenset(
+    {"platform.initReport", "platform.initRuntimeDone", "platform.restoreReport", "platform.restoreRuntimeDone"}
+)
 
 
 def _classify_platform(kind: str, record: Mapping[str, Any]) -> LogLine:
@@ -212,19 +255,20 @@ def _classify_platform(kind: str, record: Mapping[str, Any]) -> LogLine:
         return Start(request_id)
     if kind == "platform.report":
         metrics = _mapping(record.get("metrics"))
-        memory = _number(metrics.get("maxMemoryUsedMB"))
+        memory, memory_size = (_number(metrics.get(name)) for name in ("maxMemoryUsedMB", "memorySizeMB"))
         return Report(
             request_id,
             _number(metrics.get("durationMs")),
             int(memory) if memory is not None else None,
             status,
             error_type,
+            int(memory_size) if memory_size is not None else None,
         )
     if kind == "platform.runtimeDone":
         return End(request_id)
     if kind == "platform.logsDropped":
         return LinesDropped(int(_number(record.get("droppedRecords")) or 1))
-    if kind in {"platform.initReport", "platform.initRuntimeDone"} and status in {"error", "failure", "timeout"}:
+    if kind in _BEGINNINGS and status in {"error", "failure", "timeout"}:
         return Error(ErrorKind.INIT, error_type or status, "the function could not be started", request_id=request_id)
     return Text("")
 
@@ -246,7 +290,7 @@ def _classify_text(text: str) -> LogLine:
     # What names its own kind comes first: it may quote a key, and a key may hold any words of Lambda's.
     found = _UNHANDLED.match(text)
     if found:
-        return _runtime_error(found[1], _one_line(found[2] or ""), "")
+        return runtime_error(found[1], _one_line(found[2] or ""), "")
     found = _LOGGED.match(text)
     if found:
         return _text_error(found[1].split("\t")[-1], request_id)
@@ -269,8 +313,8 @@ def _classify_text(text: str) -> LogLine:
 
 
 def _report(request_id: str, text: str) -> Report:
-    duration, memory, status, error_type = (
-        pattern.search(text) for pattern in (_DURATION, _MEMORY, _STATUS, _ERROR_TYPE)
+    duration, memory, memory_size, status, error_type = (
+        pattern.search(text) for pattern in (_DURATION, _MEMORY, _MEMORY_SIZE, _STATUS, _ERROR_TYPE)
     )
     return Report(
         request_id,
@@ -278,10 +322,12 @@ def _report(request_id: str, text: str) -> Report:
         int(memory[1]) if memory else None,
         status[1] if status else "",
         error_type[1] if error_type else "",
+        int(memory_size[1]) if memory_size else None,
     )
 
 
-def _runtime_error(error_type: str, message: str, request_id: str) -> Error:
+def runtime_error(error_type: str, message: str, request_id: str) -> Error:
+    """What an error type of Lambda's, or of the function's own exceptions, means."""
     name = error_type[:_MAX_NAME]
     is_exit = name.startswith("Runtime.ExitError")
     if name == "Runtime.OutOfMemory" or (is_exit and _KILLED.search(message)):
@@ -290,7 +336,7 @@ def _runtime_error(error_type: str, message: str, request_id: str) -> Error:
         return Error(ErrorKind.CRASH, name, message, request_id=request_id)
     if name == "Sandbox.Timedout":
         return Error(ErrorKind.TIMEOUT, "Timeout", message, request_id=request_id)
-    if name.startswith(("Runtime.ImportModule", "Runtime.HandlerNotFound", "Runtime.UserCodeSyntax", "Extension.")):
+    if name.startswith(_INIT_TYPES):
         return Error(ErrorKind.INIT, name, message, request_id=request_id)
     return Error(ErrorKind.UNHANDLED, name.rsplit(".", 1)[-1], message, request_id=request_id)
 

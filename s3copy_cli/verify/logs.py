@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code, is_denied, translate_errors
-from s3copy_cli.verify.log_fold import Cause, Executions, LogFold
+from s3copy_cli.verify.latency import CopyTimes
+from s3copy_cli.verify.log_fold import Cause, Executions, LastWord, LogFold
+from s3copy_cli.wording import plural
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -37,6 +39,8 @@ class LogScan:
         executions: counts and durations from Lambda's own report lines.
         causes: the errors by cause, the most frequent first.
         succeeded_requests: requests that failed without naming a key and succeeded later.
+        copies: how long copies took.
+        last_words: what the function said last of each watched key, errors aside.
     """
 
     group: str
@@ -49,13 +53,22 @@ class LogScan:
     executions: Executions
     causes: tuple[Cause, ...]
     succeeded_requests: frozenset[str]
+    copies: CopyTimes = field(default_factory=CopyTimes)
+    last_words: Mapping[str, LastWord] = field(default_factory=dict)
 
 
 class _IncompleteError(Exception):
     """Not everything could be read, and why."""
 
 
-def scan_logs(client: CloudWatchLogsClient, group: str, since: datetime | None, now: datetime) -> LogScan:
+def scan_logs(
+    client: CloudWatchLogsClient,
+    group: str,
+    since: datetime | None,
+    now: datetime,
+    watched: Container[str] = frozenset(),
+    covers: Callable[[str], bool] = lambda _: True,
+) -> LogScan:
     """Read all events of a log group from `since` on.
 
     A group that is missing or may not be read makes the scan incomplete; that is a result and not an exception.
@@ -65,12 +78,14 @@ def scan_logs(client: CloudWatchLogsClient, group: str, since: datetime | None, 
         group: the log group's name.
         since: the beginning; None if the group was not found when the pipeline was looked up.
         now: the time of day.
+        watched: the keys whose last word is to be remembered.
+        covers: whether a key is one of those whose copies are to be timed.
 
     Raises:
         AwsError: CloudWatch Logs failed otherwise.
         CredentialsError: the credentials are not good.
     """
-    fold = LogFold()
+    fold = LogFold(watched, covers)
     streams: set[str] = set()
     events_read = 0
     incomplete = ""
@@ -86,7 +101,9 @@ def scan_logs(client: CloudWatchLogsClient, group: str, since: datetime | None, 
         incomplete = str(reason)
     fold.finish()
     if not incomplete and fold.dropped_lines:
-        incomplete = f"Lambda dropped {fold.dropped_lines} log lines"
+        incomplete = f"Lambda dropped {plural(fold.dropped_lines, 'log line')}"
+    if not incomplete and fold.cut_lines:
+        incomplete = f"{plural(fold.cut_lines, 'log line')} cut off in the middle"
     return LogScan(
         group=group,
         since=since,
@@ -98,6 +115,8 @@ def scan_logs(client: CloudWatchLogsClient, group: str, since: datetime | None, 
         executions=fold.executions,
         causes=tuple(sorted(fold.causes.values(), key=lambda cause: (-cause.count, cause.name))),
         succeeded_requests=frozenset(fold.succeeded_requests),
+        copies=fold.copies,
+        last_words=fold.last_words,
     )
 
 

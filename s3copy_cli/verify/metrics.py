@@ -24,12 +24,16 @@ _MAX_DATAPOINTS = 1440
 PARKED_FOR = timedelta(days=14)
 # JSON name -> CloudWatch's name in AWS/Lambda.
 METRICS = {
+    "received": "AsyncEventsReceived",
     "invocations": "Invocations",
     "errors": "Errors",
     "throttles": "Throttles",
     "dropped": "AsyncEventsDropped",
     "destination_delivery_failures": "DestinationDeliveryFailures",
+    "recursion_dropped": "RecursiveInvocationsDropped",
 }
+# The longest time that an event waited for its execution, milliseconds; a maximum, not a sum.
+_EVENT_AGE = "event_age"
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,16 @@ class Metrics:
     """Sums since the pipeline was deployed.
 
     Attributes:
-        measures: by name: invocations, errors, throttles, dropped, destination_delivery_failures.
+        measures: by the names in `METRICS`.
         unreadable: why CloudWatch could not be asked; empty if it could.
         dropped_lately: the events dropped in the last 14 days; one that was parked earlier is no longer in the queue.
+        event_age_ms: the longest time that an event waited for its execution; None if nobody knows it.
     """
 
     measures: Mapping[str, Measure]
     unreadable: str = ""
     dropped_lately: int = 0
+    event_age_ms: float | None = None
 
     def value(self, name: str) -> int:
         """The number, 0 if nobody knows it."""
@@ -84,16 +90,17 @@ def read_metrics(
         CredentialsError: the credentials are not good.
     """
     unreadable = ""
-    sums: Mapping[str, int] | None = None
-    dropped_lately = 0
+    found: _Found | None = None
     with translate_errors("reading the function's metrics"):
         try:
-            sums, dropped_lately = _sums(client, function_name, since, now)
+            found = _read(client, function_name, since, now)
         except ClientError as error:
             if not is_denied(error):
                 raise
             unreadable = f"the metrics may not be read ({error_code(error)}): cloudwatch:GetMetricData is needed"
-    return Metrics(merge(sums, executions), unreadable, dropped_lately)
+    if found is None:
+        return Metrics(merge(None, executions), unreadable)
+    return Metrics(merge(found.sums, executions), unreadable, found.dropped_lately, found.event_age_ms)
 
 
 def merge(sums: Mapping[str, int] | None, executions: Executions) -> Mapping[str, Measure]:
@@ -121,38 +128,50 @@ def choose_period(since: datetime, until: datetime) -> int:
     return _HOUR * math.ceil(seconds / (_HOUR * (_MAX_DATAPOINTS - 1)))
 
 
-def _sums(
-    client: CloudWatchClient, function_name: str, since: datetime, now: datetime
-) -> tuple[Mapping[str, int], int]:
-    """The sums by name, and how many events were dropped while a parked one would still be in the queue."""
+@dataclass(frozen=True)
+class _Found:
+    """The sums by name, how many events were dropped while a parked one would still be in the queue, and the age."""
+
+    sums: Mapping[str, int]
+    dropped_lately: int
+    event_age_ms: float | None
+
+
+def _read(client: CloudWatchClient, function_name: str, since: datetime, now: datetime) -> _Found:
     # Datapoints are stamped with the beginning of their period, so both ends are widened to whole periods.
     until = now + timedelta(minutes=2)
     period = choose_period(since, until)
     start = datetime.fromtimestamp(since.timestamp() // period * period, tz=timezone.utc)
     end = datetime.fromtimestamp(math.ceil(until.timestamp() / period) * period, tz=timezone.utc)
-    queries: list[Any] = [
-        {
-            "Id": name,
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": "AWS/Lambda",
-                    "MetricName": metric,
-                    "Dimensions": [{"Name": "FunctionName", "Value": function_name}],
-                },
-                "Period": period,
-                "Stat": "Sum",
-            },
-        }
-        for name, metric in METRICS.items()
-    ]
+    queries = [_query(name, metric, "Sum", function_name, period) for name, metric in METRICS.items()]
+    queries.append(_query(_EVENT_AGE, "AsyncEventAge", "Maximum", function_name, period))
     sums: dict[str, float] = {}
     dropped_lately = 0.0
+    ages: list[float] = []
     pages = client.get_paginator("get_metric_data").paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
     for page in pages:
         for result in page["MetricDataResults"]:
-            if result["Values"]:
+            if result["Id"] == _EVENT_AGE:
+                ages.extend(result["Values"])
+            elif result["Values"]:
                 sums[result["Id"]] = sums.get(result["Id"], 0.0) + sum(result["Values"])
             if result["Id"] == "dropped":
                 values = zip(result.get("Timestamps", []), result["Values"], strict=False)
                 dropped_lately += sum(value for moment, value in values if moment > now - PARKED_FOR)
-    return {name: round(value) for name, value in sums.items()}, round(dropped_lately)
+    rounded = {name: round(value) for name, value in sums.items()}
+    return _Found(rounded, round(dropped_lately), max(ages, default=None))
+
+
+def _query(name: str, metric: str, statistic: str, function_name: str, period: int) -> Any:
+    return {
+        "Id": name,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/Lambda",
+                "MetricName": metric,
+                "Dimensions": [{"Name": "FunctionName", "Value": function_name}],
+            },
+            "Period": period,
+            "Stat": statistic,
+        },
+    }

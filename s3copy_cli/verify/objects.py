@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from s3copy_cli.aws import S3_CONCURRENCY
 from s3copy_cli.errors import AwsError
-from s3copy_cli.s3 import Bucket, ObjectStore
-from s3copy_cli.verify.compare import Level, Outcome, compare_listed
-from s3copy_cli.verify.results import ObjectResult, judge
+from s3copy_cli.s3 import Bucket, ObjectHead, ObjectStore
+from s3copy_cli.verify.compare import FieldComparison, Outcome, Rules, are_proved_by_listing, not_comparable
+from s3copy_cli.verify.content import RANGES_IN_WORK, ContentChanged, ContentComparer
+from s3copy_cli.verify.ordered import Begun, Known, iter_in_order
+from s3copy_cli.verify.results import ObjectResult, Seen, judge, judge_at_a_glance
+from s3copy_cli.verify.scope import EVERYTHING, Scope
+from s3copy_cli.verify.spool import Entry
 from s3copy_cli.verify.walk import Pair, iter_pairs
 
 # How often a key is looked at that changes under our eyes, before the last answer stands.
 _ROUNDS = 3
-# Requests begun ahead of the one whose result is due next; bounds memory.
+# Keys begun ahead of the one whose result is due next; bounds memory.
 _WINDOW = 4 * S3_CONCURRENCY
+_UNKNOWN = (
+    "neither bucket has an object of this name. A key is compared as S3 stores it: without the bucket, with its case, "
+    "and usually without a slash in front"
+)
 
 
 class ObjectEngine:
@@ -27,15 +34,33 @@ class ObjectEngine:
         store: the data plane; must be safe to share between threads.
         source: the bucket that is copied.
         destination: the bucket that is copied to.
-        level: how closely to look.
+        rules: how closely to look.
+        scope: at which keys.
+        trusts_listed_etags: whether both buckets are known to encrypt so that ETags are digests; otherwise the level
+            "listing" asks HEAD for every object, too.
     """
 
-    def __init__(self, store: ObjectStore, source: Bucket, destination: Bucket, level: Level) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        source: Bucket,
+        destination: Bucket,
+        rules: Rules,
+        scope: Scope = EVERYTHING,
+        *,
+        trusts_listed_etags: bool = False,
+    ) -> None:
         self._store = store
         self._source = source
         self._destination = destination
-        self._level: Level = level
+        self._rules = rules
+        self._scope = scope
+        self._is_listing_enough = rules.level == "listing" and not rules.tags and trusts_listed_etags
+        self._are_buckets_confirmed = False
         self._pool = ThreadPoolExecutor(S3_CONCURRENCY, thread_name_prefix="s3copy-head")
+        # Threads of its own: whoever compares two objects waits for the ranges that are read here.
+        self._readers = ThreadPoolExecutor(RANGES_IN_WORK, thread_name_prefix="s3copy-read")
+        self._contents = ContentComparer(store.read_range, self._readers)
 
     def __enter__(self) -> ObjectEngine:
         return self
@@ -43,29 +68,52 @@ class ObjectEngine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._readers.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True)
 
     def iter_all(self) -> Iterator[ObjectResult]:
-        """Every key of either bucket, in key order, in memory that does not grow with their number."""
-        waiting: deque[ObjectResult | Future[ObjectResult | None]] = deque()
-        pairs = iter_pairs(self._store.iter_objects(self._source), self._store.iter_objects(self._destination))
-        for pair in pairs:
-            waiting.append(self._from_listing(pair) or self._pool.submit(self.look, pair.key))
-            if len(waiting) >= _WINDOW:
-                yield from _settled(waiting.popleft())
-        while waiting:
-            yield from _settled(waiting.popleft())
+        """Every key in scope that either bucket has, in key order, in memory that does not grow with their number.
+
+        A key that the scope names comes in any case; one that neither bucket has is an error.
+        """
+        if self._scope.keys is not None:
+            for _, result in self.iter_again(self._scope.keys):
+                if result is not None:
+                    yield result
+            return
+        scope = self._scope
+        pairs = iter_pairs(
+            scope.iter_source(self._store.iter_objects(self._source, scope.source_prefix)),
+            scope.iter_destination(self._store.iter_objects(self._destination, scope.destination_listing_prefix)),
+        )
+        glanced = iter_in_order(pairs, self._begin_glance, _WINDOW)
+        for _, result in iter_in_order(glanced, self._begin_look, _WINDOW):
+            if result is not None:
+                yield result
 
     def iter_again(self, keys: Iterable[str]) -> Iterator[tuple[str, ObjectResult | None]]:
         """These keys as they are now, in the given order; None for one that neither bucket has."""
-        waiting: deque[tuple[str, Future[ObjectResult | None]]] = deque()
-        for key in keys:
-            waiting.append((key, self._pool.submit(self.look, key)))
-            if len(waiting) >= _WINDOW:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for key, future in waiting:
-            yield key, future.result()
+
+        def begin(key: str) -> Begun[ObjectResult | None]:
+            return self._pool.submit(self.look, key)
+
+        return iter_in_order(keys, begin, _WINDOW)
+
+    def iter_revised(
+        self, entries: Iterable[Entry], is_due: Callable[[Entry], bool]
+    ) -> Iterator[tuple[Entry, ObjectResult | None]]:
+        """Results with what they are now, in the given order.
+
+        Args:
+            entries: earlier results.
+            is_due: which of them to look at; the others come back as they are.
+        """
+
+        def begin(entry: Entry) -> Begun[ObjectResult | None]:
+            return self._pool.submit(self.look, entry.result.key) if is_due(entry) else Known(entry.result)
+
+        return iter_in_order(entries, begin, _WINDOW)
 
     def look(self, key: str) -> ObjectResult | None:
         """One key as it is now, by HEAD on both sides; None if neither side has it.
@@ -74,24 +122,65 @@ class ObjectEngine:
         looked at: otherwise it was a change in between, and both are looked at again.
 
         Raises:
-            AwsError: S3 cannot be reached at all. A refusal of this one object is a result.
+            AwsError: S3 cannot be reached at all, or a bucket is gone. A refusal of this one object is a result.
             CredentialsError: the credentials ceased to be good.
         """
         try:
-            result = None
-            for _ in range(_ROUNDS):
-                source = self._store.head(self._source, key)
-                result = judge(source, self._store.head(self._destination, key), self._level)
-                if result is None or result.outcome in (Outcome.PROVED, Outcome.EXTRA):
-                    break
-                if self._store.head(self._source, key) == source:
-                    break
+            result = self._look(key)
         except AwsError as error:
-            if not error.operation:
+            if not error.operation or error.code == "NoSuchBucket":
                 raise
             why = self._why_bad_request(key) if error.code == "400" else ""
             return ObjectResult(key, Outcome.ERROR, message=f"{error.doing}: {error.happened}{why}")
+        if self._scope.keys is None:
+            return result
+        if result is None or result.outcome in (Outcome.MISSING, Outcome.EXTRA):
+            self._confirm_buckets(key)
+        return result or ObjectResult(key, Outcome.ERROR, message=_UNKNOWN)
+
+    def _look(self, key: str) -> ObjectResult | None:
+        source = self._see(self._source, key)
+        result = None
+        for _ in range(_ROUNDS):
+            destination = self._see(self._destination, self._scope.destination_key(key))
+            result, is_settled = self._judge(key, source, destination)
+            if result is not None and result.outcome is Outcome.PROVED:
+                break
+            again = self._see(self._source, key)
+            if again == source and is_settled:
+                break
+            source = again
         return result
+
+    def _see(self, bucket: Bucket, key: str) -> Seen:
+        """One side of a key."""
+        head = self._store.head(bucket, key)
+        if head is None or not self._rules.tags:
+            return Seen(head)
+        try:
+            return Seen(head, self._store.tags(bucket, key))
+        except AwsError as error:
+            if not error.operation:
+                raise
+            # Nothing that changes from answer to answer: two looks at the same state must be equal.
+            return Seen(head, f"the tags in {bucket.name} cannot be read: {error.code} on {error.operation}")
+
+    def _judge(self, key: str, source: Seen, destination: Seen) -> tuple[ObjectResult | None, bool]:
+        """The result, and whether both sides stood still while it was found."""
+        if source.head is not None and destination.head is not None:
+            result = judge_at_a_glance(key, source.head, destination.head, self._rules)
+            if result is not None:
+                return result, True
+        judged, is_content_due = judge(key, source, destination, self._rules)
+        if not is_content_due or source.head is None or destination.head is None:
+            return judged, True
+        content: FieldComparison
+        is_settled = True
+        try:
+            content = self._contents.compare(self._source, source.head, self._destination, destination.head)
+        except ContentChanged:
+            content, is_settled = not_comparable("content", "an object changed while it was read"), False
+        return judge(key, source, destination, self._rules, content)[0], is_settled
 
     def _why_bad_request(self, key: str) -> str:
         """What a 400 to HEAD means: it has no body that could tell of expired credentials, a listing has one.
@@ -103,23 +192,73 @@ class ObjectEngine:
         next(iter(self._store.iter_objects(self._source, prefix=key)), None)
         return " (the credentials have not expired; perhaps it is encrypted with its owner's own key, SSE-C)"
 
-    def _from_listing(self, pair: Pair) -> ObjectResult | None:
-        """The result, if two lines of listings are enough for it."""
-        if self._level != "listing" or pair.source is None or pair.destination is None:
-            return None
-        if compare_listed(pair.source, pair.destination).outcome is not Outcome.PROVED:
-            return None
-        return ObjectResult(
+    def _confirm_buckets(self, key: str) -> None:
+        """HEAD does not tell a missing object from a missing bucket; a listing does.
+
+        Raises:
+            AwsError: a bucket is gone, or may not be listed.
+        """
+        if self._are_buckets_confirmed:
+            return
+        for bucket in (self._source, self._destination):
+            next(iter(self._store.iter_objects(bucket, prefix=key)), None)
+        self._are_buckets_confirmed = True
+
+    def _begin_glance(self, pair: Pair) -> Begun[ObjectResult | None]:
+        """The result of a pair that is plainly equal; None for one that needs a look."""
+        source, destination = pair.source, pair.destination
+        if source is None or destination is None:
+            return Known(None)
+        if self._is_listing_enough and are_proved_by_listing(source, destination, rules=self._rules):
+            result = ObjectResult(
+                pair.key,
+                Outcome.PROVED,
+                source.size,
+                source.etag,
+                source_modified=source.last_modified,
+                destination_modified=destination.last_modified,
+            )
+            return Known(result)
+        is_alike = source.etag == destination.etag and source.size == destination.size
+        if not is_alike or self._rules.tags or self._rules.prove_all:
+            return Known(None)
+        return _Glance(
             pair.key,
-            Outcome.PROVED,
-            pair.source.size,
-            pair.source.etag,
-            source_modified=pair.source.last_modified,
-            destination_modified=pair.destination.last_modified,
+            self._store.submit_head(self._source, pair.key),
+            self._store.submit_head(self._destination, self._scope.destination_key(pair.key)),
+            self._rules,
         )
 
+    def _begin_look(self, glanced: tuple[Pair, ObjectResult | None]) -> Begun[ObjectResult | None]:
+        pair, result = glanced
+        return self._pool.submit(self.look, pair.key) if result is None else Known(result)
 
-def _settled(item: ObjectResult | Future[ObjectResult | None]) -> Iterator[ObjectResult]:
-    result = item.result() if isinstance(item, Future) else item
-    if result is not None:
-        yield result
+
+class _Glance:
+    """Two HEADs under way, side by side and without a thread: the usual object is equal, and needs no more."""
+
+    __slots__ = ("_destination", "_key", "_rules", "_source")
+
+    def __init__(
+        self, key: str, source: Future[ObjectHead | None], destination: Future[ObjectHead | None], rules: Rules
+    ) -> None:
+        self._key = key
+        self._source = source
+        self._destination = destination
+        self._rules = rules
+
+    def done(self) -> bool:
+        return self._source.done() and self._destination.done()
+
+    def result(self) -> ObjectResult | None:
+        try:
+            source, destination = self._source.result(), self._destination.result()
+        except AwsError:
+            # The look meets it again, and knows what it means.
+            return None
+        if source is None or destination is None:
+            return None
+        return judge_at_a_glance(self._key, source, destination, self._rules)
+
+    def cancel(self) -> bool:
+        return False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from s3copy_cli.verify.log_fold import Cause, Subject
 from s3copy_cli.verify.parked import ParkedEvent
@@ -51,6 +51,25 @@ def named_keys(causes: Iterable[Cause], events: Iterable[ParkedEvent]) -> list[s
     return list(names)
 
 
+def causes_within(causes: Iterable[Cause], covers: Callable[[str], bool]) -> tuple[Cause, ...]:
+    """What of the causes is about some keys only; errors that name no key are left out."""
+    limited = []
+    for cause in causes:
+        subjects = {
+            subject: count
+            for subject, count in cause.subjects.items()
+            if subject.key is not None and covers(subject.key)
+        }
+        if subjects:
+            limited.append(replace(cause, subjects=subjects, count=sum(subjects.values()), untracked=0))
+    return tuple(limited)
+
+
+def events_within(events: Iterable[ParkedEvent], covers: Callable[[str], bool]) -> tuple[ParkedEvent, ...]:
+    """The parked events that are about some keys only."""
+    return tuple(event for event in events if event.key is not None and covers(event.key))
+
+
 def parked_requests(events: Iterable[ParkedEvent]) -> Mapping[str, tuple[str | None, ...]]:
     """The keys of each parked request."""
     requests: dict[str, tuple[str | None, ...]] = {}
@@ -58,19 +77,3 @@ def parked_requests(events: Iterable[ParkedEvent]) -> Mapping[str, tuple[str | N
         if event.request_id:
             requests[event.request_id] = (*requests.get(event.request_id, ()), event.key)
     return requests
-
-
-def causes_by_key(causes: Iterable[Cause], events: Iterable[ParkedEvent]) -> Mapping[str, str]:
-    """What explains each named key: the latest cause in the log, else what the parked event says."""
-    explained: dict[str, tuple[int, str]] = {}
-    for event in events:
-        if event.key is not None:
-            text = f"its event is parked ({event.condition})" + (f": {event.error}" if event.error else "")
-            explained[event.key] = (0, text)
-    for cause in causes:
-        # Where the messages differ, the one that was kept may be about another key.
-        text = f"{cause.name}: {cause.message}" if cause.message and cause.has_one_message else cause.name
-        for subject in cause.subjects:
-            if subject.key is not None and cause.last_ms >= explained.get(subject.key, (0, ""))[0]:
-                explained[subject.key] = (cause.last_ms, text)
-    return {key: text for key, (_, text) in explained.items()}

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from s3copy_cli.verify.compare import Level, Outcome
+from s3copy_cli.verify.health import Finding
+from s3copy_cli.verify.latency import LatencyReport
 from s3copy_cli.verify.log_fold import Cause
 from s3copy_cli.verify.parked import ParkedEvent
 from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.verify.scope import EVERYTHING, Scope
 
 if TYPE_CHECKING:
     from s3copy_cli.verify.dead_letter import DeadLetter
@@ -26,8 +29,10 @@ class ObjectsReport:
         source_objects: objects in the source.
         source_bytes: their bytes.
         listed: results to show, the most important first.
-        causes: what the logs or the dead-letter queue say about a key.
+        causes: why the keys are not proved that are not.
         waited_seconds: time spent on copies under way.
+        copied_in_range: proved objects that came to the destination in the range of the logs.
+        is_complete: whether all were looked at; not if verify stopped at the first one that is not proved.
     """
 
     counts: Mapping[Outcome, int]
@@ -36,6 +41,8 @@ class ObjectsReport:
     listed: tuple[ObjectResult, ...]
     causes: Mapping[str, str]
     waited_seconds: float
+    copied_in_range: int = 0
+    is_complete: bool = True
 
     @property
     def total(self) -> int:
@@ -122,6 +129,10 @@ class Report:
         metrics: what CloudWatch says.
         dead_letter: what is parked.
         reasons: why this is not a proof; empty if it is one.
+        latency: how long copies took; None if nobody has looked.
+        findings: what explains the result as a whole.
+        compared: what was compared, in words.
+        scope: which objects were looked at.
     """
 
     pipeline: str
@@ -133,6 +144,10 @@ class Report:
     metrics: Metrics
     dead_letter: DeadLetterReport
     reasons: tuple[str, ...]
+    latency: LatencyReport | None = None
+    findings: tuple[Finding, ...] = ()
+    compared: tuple[str, ...] = ()
+    scope: Scope = EVERYTHING
 
     @property
     def is_proved(self) -> bool:

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Protocol
 
 from s3copy_cli.deployed import DeployedPipeline
 from s3copy_cli.s3 import ObjectStore
 from s3copy_cli.verify.clock import Clock
-from s3copy_cli.verify.compare import Level, Outcome
+from s3copy_cli.verify.compare import Level, Outcome, Rules
+from s3copy_cli.verify.conclude import Facts, Sizes, conclude, make_explain
 from s3copy_cli.verify.dead_letter import DeadLetter, peek
+from s3copy_cli.verify.encryption import find_etag_obstacle
+from s3copy_cli.verify.explain import logged_by_key
+from s3copy_cli.verify.health import Health
+from s3copy_cli.verify.latency import CopyEstimates
+from s3copy_cli.verify.log_fold import MAX_SUBJECTS
 from s3copy_cli.verify.logs import LogScan, scan_logs
 from s3copy_cli.verify.metrics import read_metrics
 from s3copy_cli.verify.objects import ObjectEngine
-from s3copy_cli.verify.recovery import Recovery, causes_by_key, named_keys, parked_requests
-from s3copy_cli.verify.remedies import remedy
-from s3copy_cli.verify.report import (
-    CauseReport,
-    DeadLetterReport,
-    LogsReport,
-    ObjectsReport,
-    ParkedReport,
-    Report,
-)
-from s3copy_cli.verify.tally import Tally
-from s3copy_cli.verify.verdict import find_reasons
-from s3copy_cli.verify.waiting import wait_for_copies
+from s3copy_cli.verify.recovery import Recovery, causes_within, events_within, named_keys, parked_requests
+from s3copy_cli.verify.report import ObjectsReport, Report
+from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.verify.scope import EVERYTHING, Scope
+from s3copy_cli.verify.spool import Entry, Sink
+from s3copy_cli.verify.tally import Showcase, Tally
+from s3copy_cli.verify.waiting import Settling, wait_for_copies
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 # How long log lines usually take at most from the function to where they can be read.
@@ -44,8 +46,13 @@ class VerifyOptions:
 
     Attributes:
         level: how closely to look at the objects.
+        prove_all: whether to compare the bytes of every object, at the level "content".
+        tags: whether to compare the tags also where the pipeline does not carry a change of tags alone.
+        scope: which objects to look at.
+        fail_fast: whether to stop at the first object that is not proved in the end.
         wait: seconds for copies that may be under way.
         since: read logs and metrics from here on; None for the pipeline's deployment.
+        max_latency: seconds from an event to its copy that no copy may exceed; None for no limit.
         max_listed: how many objects to list; None for all.
         strict: whether objects that only the destination has are a failure.
         setup_command: the command line that rebuilds the pipeline.
@@ -53,8 +60,13 @@ class VerifyOptions:
     """
 
     level: Level = "metadata"
+    prove_all: bool = False
+    tags: bool = False
+    scope: Scope = EVERYTHING
+    fail_fast: bool = False
     wait: float = 30.0
     since: datetime | None = None
+    max_latency: float | None = None
     max_listed: int | None = 50
     strict: bool = False
     setup_command: str = "s3copy setup"
@@ -71,6 +83,8 @@ class Services:
         cloudwatch: CloudWatch metrics.
         sqs: SQS.
         clock: time.
+        s3: the buckets' settings. Without it nothing is known of their encryption, and the level "listing" asks HEAD.
+        look_around: reads the settings that decide whether an event reaches the function.
     """
 
     store: ObjectStore
@@ -78,6 +92,8 @@ class Services:
     cloudwatch: CloudWatchClient
     sqs: SQSClient
     clock: Clock
+    s3: S3Client | None = None
+    look_around: Callable[[DeployedPipeline], Health] = lambda _: Health()
 
 
 class Listener(Protocol):
@@ -94,86 +110,177 @@ class Listener(Protocol):
 
 
 def verify_pipeline(
-    deployed: DeployedPipeline, services: Services, options: VerifyOptions, listener: Listener
+    deployed: DeployedPipeline,
+    services: Services,
+    options: VerifyOptions,
+    listener: Listener,
+    sink: Sink | None = None,
 ) -> Report:
     """Compare the buckets, read the logs, the metrics and the dead-letter queue, and come to a verdict.
+
+    Args:
+        deployed: the pipeline.
+        services: what to ask.
+        options: what the person asked for.
+        listener: told how far the run has come.
+        sink: given the final results, once nothing changes them any more.
 
     Raises:
         S3CopyError: something that had to be asked could not be asked.
     """
     clock = services.clock
-    with ObjectEngine(services.store, deployed.source, deployed.destination, options.level) as engine:
-        tally = Tally(options.max_listed)
-        for result in engine.iter_all():
-            tally.add(result, clock.monotonic())
-            listener.on_object()
-
-        waited = wait_for_copies(
-            tally,
-            engine.iter_again,
-            lambda: _parked_at(_peek(deployed, services)),
-            wait=options.wait,
-            clock=clock,
-            on_pending=listener.on_pending,
-        )
+    rules = rules_for(deployed, options)
+    estimates = CopyEstimates(_begin(deployed, options))
+    is_all_kept = options.max_listed is None or (sink is not None and sink.wants_proved)
+    tally = Tally(None if is_all_kept else options.max_listed, propagate_deletes=deployed.propagate_deletes)
+    with tally, open_engine(deployed, services, options, listener) as engine:
+        waited = _walk(engine, tally, estimates, deployed, services, options, listener)
         listener.on_step("reading the logs, the metrics and the dead-letter queue")
-        scan = _scan_settled(deployed, services, options, tally.newest_copy)
-        dead_letter = _peek(deployed, services)
+        watched = tally.open_keys(MAX_SUBJECTS)
+        scan = everything = _scan_settled(deployed, services, options, tally.newest_copy, watched)
+        dead_letter = parked = _peek(deployed, services)
+        requests = parked_requests(parked.events)
+        if not options.scope.is_everything:
+            scan = replace(scan, causes=causes_within(scan.causes, options.scope.covers))
+            dead_letter = replace(dead_letter, events=events_within(dead_letter.events, options.scope.covers))
         # An object may have changed since the walk: what a failure names is looked at once more.
         healed: set[str] = set()
         names = named_keys(scan.causes, dead_letter.events)
+        # Where deletes are carried over, what is left at the destination is a deletion that has failed.
+        harmless = {Outcome.PROVED} if deployed.propagate_deletes else {Outcome.PROVED, Outcome.EXTRA}
         for key, again in engine.iter_again(names):
             tally.correct(key, again)
-            if again is None or again.outcome in (Outcome.PROVED, Outcome.EXTRA):
+            if again is None or again.outcome in harmless:
                 healed.add(key)
 
-    recovery = Recovery(frozenset(healed), scan.succeeded_requests, parked_requests(dead_letter.events))
+        now = clock.now()
+        begin = _begin(deployed, options) or now
+        # Where all is well nobody needs an explanation, and nothing more is asked.
+        is_odd = bool(scan.causes) or tally.counts[Outcome.PROVED] != tally.source_objects
+        facts = Facts(
+            estimates=estimates,
+            scan=scan,
+            kept_days=_kept_days(deployed, options, scan),
+            dead_letter=dead_letter,
+            metrics=read_metrics(services.cloudwatch, deployed.pipeline.function_name, begin, now, scan.executions),
+            health=services.look_around(deployed) if is_odd else Health(),
+            recovery=Recovery(frozenset(healed), scan.succeeded_requests, requests),
+            logged=logged_by_key(everything.causes, parked.events, requests),
+            watched=watched,
+        )
+        explain = make_explain(facts, deployed, options)
+        showcase, sizes = Showcase(options.max_listed), Sizes(facts)
+        for provisional in tally.iter_final({}):
+            result = replace(provisional, cause=explain(provisional))
+            showcase.add(result)
+            sizes.add(result)
+            if sink is not None and (sink.wants_proved or result.outcome is not Outcome.PROVED):
+                sink.on_final(result)
+
     objects = ObjectsReport(
         counts=tally.counts,
         source_objects=tally.source_objects,
         source_bytes=tally.source_bytes,
-        listed=tuple(tally.listed()[: options.max_listed]),
-        causes=causes_by_key(scan.causes, dead_letter.events),
+        listed=showcase.results,
+        causes={key: logged.text for key, logged in facts.logged.items()},
         waited_seconds=waited,
+        is_complete=tally.is_complete,
+        copied_in_range=estimates.objects,
     )
-    logs = LogsReport(
-        scan,
-        tuple(
-            CauseReport(
-                cause,
-                recovery.of_cause(cause),
-                remedy(cause.kind, cause.code, options.setup_command, options.deploy_command),
-            )
-            for cause in scan.causes
-        ),
-        kept_days=_kept_days(deployed, options, scan),
+    return conclude(facts, objects, sizes, deployed, options, compared=rules.compared)
+
+
+def rules_for(deployed: DeployedPipeline, options: VerifyOptions) -> Rules:
+    """How closely to compare: as the person asked, and at least what the pipeline was set up to keep."""
+    # A listing shows no tags.
+    tags = options.tags or (deployed.sync_tags and options.level != "listing")
+    return Rules(options.level, options.prove_all, tags, deployed.keeps_storage_class)
+
+
+def open_engine(
+    deployed: DeployedPipeline, services: Services, options: VerifyOptions, listener: Listener
+) -> ObjectEngine:
+    """What looks at the objects as the person asked; a context manager."""
+    rules = rules_for(deployed, options)
+    obstacle = ""
+    if rules.level == "listing":
+        obstacle = "nothing is known of the buckets' encryption"
+        if services.s3 is not None:
+            obstacle = find_etag_obstacle(services.s3, (deployed.source, deployed.destination))
+        if obstacle:
+            listener.on_step(f"asking for each object, because ETags may not be digests: {obstacle}")
+    return ObjectEngine(
+        services.store,
+        deployed.source,
+        deployed.destination,
+        rules,
+        options.scope,
+        trusts_listed_etags=not obstacle,
     )
-    parked = DeadLetterReport(
-        dead_letter, tuple(ParkedReport(event, recovery.of_event(event)) for event in dead_letter.events)
+
+
+def _walk(
+    engine: ObjectEngine,
+    tally: Tally,
+    estimates: CopyEstimates,
+    deployed: DeployedPipeline,
+    services: Services,
+    options: VerifyOptions,
+    listener: Listener,
+) -> float:
+    """Look at every object, and again at those that are pending; returns the seconds spent on waiting."""
+    clock = services.clock
+
+    def parked_at() -> dict[str, datetime]:
+        return _parked_at(_peek(deployed, services))
+
+    if options.fail_fast:
+        waiting = Settling(engine.look, parked_at, tally.is_pending, options.wait, clock, listener.on_pending)
+        for result in engine.iter_all():
+            listener.on_object()
+            settled = waiting.settle(result)
+            if settled is not None:
+                tally.add(settled, clock.monotonic())
+                estimates.add(settled)
+                if _fails(settled, deployed, options):
+                    tally.is_complete = False
+                    break
+        return waiting.seconds
+    for result in engine.iter_all():
+        tally.add(result, clock.monotonic())
+        estimates.add(result)
+        listener.on_object()
+
+    def look_again(
+        entries: Iterable[Entry], is_due: Callable[[Entry], bool]
+    ) -> Iterator[tuple[Entry, ObjectResult | None]]:
+        for entry, latest in engine.iter_revised(entries, is_due):
+            if latest is not None and latest is not entry.result:
+                estimates.add(latest)
+            yield entry, latest
+
+    return wait_for_copies(
+        tally,
+        look_again,
+        parked_at,
+        wait=options.wait,
+        clock=clock,
+        on_pending=listener.on_pending,
     )
-    now = clock.now()
-    metrics = read_metrics(
-        services.cloudwatch,
-        deployed.pipeline.function_name,
-        _begin(deployed, options) or now,
-        now,
-        scan.executions,
-    )
-    return Report(
-        pipeline=deployed.pipeline.name,
-        source_bucket=deployed.source.name,
-        destination_bucket=deployed.destination.name,
-        level=options.level,
-        objects=objects,
-        logs=logs,
-        metrics=metrics,
-        dead_letter=parked,
-        reasons=find_reasons(objects, logs, metrics, parked, strict=options.strict),
-    )
+
+
+def _fails(result: ObjectResult, deployed: DeployedPipeline, options: VerifyOptions) -> bool:
+    if result.outcome is Outcome.EXTRA:
+        return options.strict or deployed.propagate_deletes
+    return result.outcome is not Outcome.PROVED
 
 
 def _scan_settled(
-    deployed: DeployedPipeline, services: Services, options: VerifyOptions, newest_copy: datetime | None
+    deployed: DeployedPipeline,
+    services: Services,
+    options: VerifyOptions,
+    newest_copy: datetime | None,
+    watched: Container[str],
 ) -> LogScan:
     """Read the logs; where a copy is only seconds old, again until its lines are there or must have been."""
     clock = services.clock
@@ -182,7 +289,7 @@ def _scan_settled(
     while True:
         now = clock.now()
         since = _begin_of_logs(deployed, options, now)
-        scan = scan_logs(services.logs, group, since, now)
+        scan = scan_logs(services.logs, group, since, now, watched, options.scope.covers)
         if scan.incomplete or newest_copy is None or not timedelta(0) <= now - newest_copy < lag:
             return scan
         if _has_lines_after(scan, newest_copy):

@@ -27,6 +27,21 @@ def parse_since(text: str, now: datetime) -> datetime:
     return max(moment, _EPOCH)
 
 
+def parse_duration(text: str, option: str) -> float:
+    """Seconds in a duration: "90s", "15m", "2h", "1d".
+
+    Raises:
+        UsageError: it is not a duration, or too long for a number of seconds.
+    """
+    found = _AGE.fullmatch(text.strip())
+    try:
+        if found:
+            return timedelta(**{_UNITS[found[2].lower()]: int(found[1])}).total_seconds()
+    except OverflowError:
+        pass
+    raise UsageError(f"reading {option} {text!r}", "it is not a duration", "Give e.g. 90s, 15m or 2h.")
+
+
 def _from_age(text: str, now: datetime) -> datetime | None:
     found = _AGE.fullmatch(text)
     if not found:

@@ -6,7 +6,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 from s3copy_cli.verify.compare import Outcome
-from s3copy_cli.verify.report import CauseReport, DeadLetterReport, LogsReport, ObjectsReport, Report
+from s3copy_cli.verify.findings import aged_out
+from s3copy_cli.verify.latency import ERROR_BOUND, LatencyReport, Percentiles
+from s3copy_cli.verify.report import CauseReport, DeadLetterReport, LogsReport, Report
 from s3copy_cli.verify.results import ObjectResult
 
 MAX_KEYS_OF_CAUSE = 50
@@ -22,6 +24,11 @@ def to_json(report: Report) -> dict[str, Any]:
         "source_bucket": report.source_bucket,
         "destination_bucket": report.destination_bucket,
         "level": report.level,
+        "compared": list(report.compared),
+        "scope": {
+            "prefix": report.scope.source_prefix,
+            "keys": None if report.scope.keys is None else list(report.scope.keys),
+        },
         "verdict": "proved" if report.is_proved else "differences",
         "reasons": list(report.reasons),
         "counts": {
@@ -29,7 +36,8 @@ def to_json(report: Report) -> dict[str, Any]:
             "source_objects": objects.source_objects,
             "source_bytes": objects.source_bytes,
         },
-        "objects": [_object(result, objects) for result in objects.listed],
+        "objects": [_object(result) for result in objects.listed],
+        "objects_complete": objects.is_complete,
         "objects_listed": len(objects.listed),
         "objects_truncated": len(objects.listed) < objects.total,
         "logs": _logs(report.logs),
@@ -44,13 +52,19 @@ def to_json(report: Report) -> dict[str, Any]:
                 "source": "log",
             },
             "max_memory_mb": {"value": executions.max_memory_mb, "source": "log"},
+            "event_age_ms": {"max": report.metrics.event_age_ms, "source": "cloudwatch"},
+            "aged_out": {"value": aged_out(report.dead_letter), "source": "dead_letter"},
         },
+        "latency": _latency(report.latency),
+        "findings": [
+            {"code": finding.code, "message": finding.message, "remedy": finding.remedy} for finding in report.findings
+        ],
         "dead_letter": _dead_letter(report.dead_letter),
         "waited_seconds": round(objects.waited_seconds, 1),
     }
 
 
-def _object(result: ObjectResult, objects: ObjectsReport) -> dict[str, Any]:
+def _object(result: ObjectResult) -> dict[str, Any]:
     data: dict[str, Any] = {
         "key": result.key,
         "sigil": result.outcome.sigil,
@@ -58,7 +72,7 @@ def _object(result: ObjectResult, objects: ObjectsReport) -> dict[str, Any]:
         "size": result.size,
         "etag": result.etag,
     }
-    if result.outcome in (Outcome.PROVED, Outcome.EXTRA):
+    if result.outcome is Outcome.PROVED:
         return data
     data["fields"] = {
         field.name: {
@@ -69,8 +83,30 @@ def _object(result: ObjectResult, objects: ObjectsReport) -> dict[str, Any]:
         }
         for field in result.fields
     }
-    data["cause"] = result.message or objects.causes.get(result.key)
+    data["cause"] = result.cause or result.message or None
     return data
+
+
+def _latency(latency: LatencyReport | None) -> dict[str, Any] | None:
+    if latency is None:
+        return None
+    return {
+        "event_to_copy": _percentiles(latency.told, 3),
+        "estimate": _percentiles(latency.estimated, 0),
+        "unknown_objects": latency.unknown,
+        "incomplete_reason": latency.incomplete or None,
+        "max_allowed_seconds": latency.limit,
+        "kept": latency.is_kept,
+    }
+
+
+def _percentiles(found: Percentiles | None, digits: int) -> dict[str, Any] | None:
+    """Seconds; None if there was nothing to measure."""
+    if found is None:
+        return None
+    values = {"p50": found.p50, "p95": found.p95, "p99": found.p99, "max": found.max}
+    rounded = {name: round(value, digits) for name, value in values.items()}
+    return {"count": found.count, **rounded, "error_bound": 0.0 if found.is_exact else ERROR_BOUND}
 
 
 def _logs(logs: LogsReport) -> dict[str, Any]:
@@ -81,6 +117,7 @@ def _logs(logs: LogsReport) -> dict[str, Any]:
         "until": _iso(scan.until),
         "complete": not scan.incomplete,
         "incomplete_reason": scan.incomplete or None,
+        "kept_days": logs.kept_days,
         "streams": list(scan.streams),
         "streams_read": scan.streams_read,
         "events_read": scan.events_read,

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from s3copy_cli.verify.compare import Outcome
+from s3copy_cli.verify.latency import LatencyReport, describe_unknown
 from s3copy_cli.verify.report import DeadLetterReport, LogsReport, ObjectsReport
-from s3copy_cli.wording import plural
+from s3copy_cli.wording import human_duration, plural
 
 if TYPE_CHECKING:
     from s3copy_cli.verify.metrics import Metrics
@@ -21,7 +22,14 @@ _OBJECT_REASONS = (
 
 
 def find_reasons(
-    objects: ObjectsReport, logs: LogsReport, metrics: Metrics, dead_letter: DeadLetterReport, *, strict: bool
+    objects: ObjectsReport,
+    logs: LogsReport,
+    metrics: Metrics,
+    dead_letter: DeadLetterReport,
+    *,
+    strict: bool,
+    propagate_deletes: bool = False,
+    is_partial: bool = False,
 ) -> tuple[str, ...]:
     """Every reason why this is not a proof, in the order of importance; none means that it is one.
 
@@ -31,9 +39,14 @@ def find_reasons(
         metrics: what CloudWatch says.
         dead_letter: what is parked.
         strict: whether objects that only the destination has are a reason too.
+        propagate_deletes: whether deletes are carried over, so that they are one in any case.
+        is_partial: whether only some keys were asked about. The objects themselves answer that: what failed elsewhere,
+            or names no object, is no reason then.
     """
+    if is_partial:
+        return tuple(_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes))
     reasons = (
-        *_object_reasons(objects, strict=strict),
+        *_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes),
         *_log_reasons(logs),
         *_parked_reasons(dead_letter),
         *_metric_reasons(metrics),
@@ -42,12 +55,27 @@ def find_reasons(
     return (*reasons, *_dropped_reasons(metrics, dead_letter)) if reasons else ()
 
 
-def _object_reasons(objects: ObjectsReport, *, strict: bool) -> Iterator[str]:
+def find_latency_reasons(latency: LatencyReport) -> Iterator[str]:
+    """Why it is not shown that every copy kept the limit; nothing if nobody asked for one."""
+    if latency.limit is None:
+        return
+    limit = human_duration(latency.limit)
+    if latency.is_exceeded and latency.told is not None:
+        yield f"a copy took {human_duration(latency.told.max)}, longer than --max-latency {limit}"
+    elif latency.is_kept is None:
+        why = "; ".join(describe_unknown(latency))
+        yield f"it could not be proved that every copy took at most {limit}: {why}"
+
+
+def _object_reasons(objects: ObjectsReport, *, strict: bool, propagate_deletes: bool) -> Iterator[str]:
     for outcome, what in _OBJECT_REASONS:
         if objects.counts[outcome]:
             yield f"{plural(objects.counts[outcome], 'object')} {what}"
-    if strict and objects.counts[Outcome.EXTRA]:
-        yield f"{plural(objects.counts[Outcome.EXTRA], 'object')} only at the destination (--strict)"
+    if (strict or propagate_deletes) and objects.counts[Outcome.EXTRA]:
+        why = "deletes are propagated" if propagate_deletes else "--strict"
+        yield f"{plural(objects.counts[Outcome.EXTRA], 'object')} only at the destination ({why})"
+    if not objects.is_complete:
+        yield "verify stopped there (--fail-fast): the rest was not looked at"
 
 
 def _log_reasons(logs: LogsReport) -> Iterator[str]:

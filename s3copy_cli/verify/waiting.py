@@ -1,19 +1,18 @@
-"""Waiting for copies that may still be under way."""
+"""Waiting for copies, and deletions, that may still be under way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from s3copy_cli.verify.clock import Clock
 from s3copy_cli.verify.results import ObjectResult
-from s3copy_cli.verify.tally import Tally
+from s3copy_cli.verify.spool import Entry
+from s3copy_cli.verify.tally import LookAgain, Tally
 
 _FIRST_INTERVAL = 0.2
 _LONGEST_INTERVAL = 5.0
 _GROWTH = 1.6
-
-LookAgain = Callable[[Iterable[str]], Iterator[tuple[str, ObjectResult | None]]]
 
 
 def wait_for_copies(
@@ -25,7 +24,7 @@ def wait_for_copies(
     clock: Clock,
     on_pending: Callable[[int], object],
 ) -> float:
-    """Look again at every missing or differing object until `wait` seconds have passed since it was first seen.
+    """Look again at every pending object until `wait` seconds have passed since it was first seen.
 
     Ends early when nothing is pending, and when every pending object's own event is parked, so that no copy can
     come any more.
@@ -43,36 +42,92 @@ def wait_for_copies(
     """
     started = clock.monotonic()
     interval = _FIRST_INTERVAL
-    pending = _pending(tally)
-    if wait <= 0 or not pending:
+    if wait <= 0 or not tally.pending:
         return 0.0
-    on_pending(len(pending))
+    on_pending(tally.pending)
     is_first = True
-    while pending and not _are_all_parked(pending, parked_at()):
+    while tally.pending and not _are_all_parked(tally, parked_at()):
         now = clock.monotonic()
-        deadlines = {key: tally.seen_at(key) + wait for key in pending}
-        # After a walk longer than the wait, each object still gets one more look.
-        active = list(pending) if is_first else [key for key, deadline in deadlines.items() if now < deadline]
-        if not active:
+        left = tally.last_pending_at + wait - now
+        if left <= 0 and not is_first:
             break
-        pause = min(interval, max(deadlines[key] for key in active) - now)
-        if pause > 0:
-            clock.sleep(pause)
-        for key, result in look_again(active):
-            tally.replace(key, result)
-        pending = _pending(tally)
-        on_pending(len(pending))
+        clock.sleep(max(0.0, min(interval, left)))
+        tally.revise(look_again, _IsDue(now, wait, is_first=is_first), on_pending)
+        on_pending(tally.pending)
         interval = min(interval * _GROWTH, _LONGEST_INTERVAL)
         is_first = False
     return clock.monotonic() - started
 
 
-def _pending(tally: Tally) -> dict[str, ObjectResult]:
-    return {key: result for key, result in tally.open_results.items() if result.may_be_under_way}
+class _IsDue:
+    """Which of the pending objects are looked at again."""
+
+    def __init__(self, now: float, wait: float, *, is_first: bool) -> None:
+        self._begin = now - wait
+        self._is_first = is_first
+
+    def __call__(self, entry: Entry) -> bool:
+        # After a walk longer than the wait, each object still gets one more look.
+        return self._is_first or entry.seen_at > self._begin
 
 
-def _are_all_parked(pending: Mapping[str, ObjectResult], parked_at: Mapping[str, datetime]) -> bool:
-    return all(_is_parked(result, parked_at.get(key)) for key, result in pending.items())
+class Settling:
+    """Waits for single results, one after the other, each at most for the waiting time.
+
+    Args:
+        look: looks at a key as it is now.
+        parked_at: the keys of the parked events, and the latest time of an event for each.
+        is_pending: whether something still under way would explain a result.
+        wait: seconds for each.
+        clock: time.
+        on_pending: told whether there is something to wait for: 1 or 0.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[str], ObjectResult | None],
+        parked_at: Callable[[], Mapping[str, datetime]],
+        is_pending: Callable[[ObjectResult], bool],
+        wait: float,
+        clock: Clock,
+        on_pending: Callable[[int], object],
+    ) -> None:
+        self._look = look
+        self._parked_at = parked_at
+        self._is_pending = is_pending
+        self._wait = wait
+        self._clock = clock
+        self._on_pending = on_pending
+        self.seconds = 0.0
+
+    def settle(self, result: ObjectResult) -> ObjectResult | None:
+        """What becomes of a result; None if neither side has the key any more."""
+        if self._wait <= 0 or not self._is_pending(result):
+            return result
+        self._on_pending(1)
+        started = self._clock.monotonic()
+        latest = self._follow(result, started + self._wait)
+        self.seconds += self._clock.monotonic() - started
+        self._on_pending(0)
+        return latest
+
+    def _follow(self, result: ObjectResult, deadline: float) -> ObjectResult | None:
+        interval = _FIRST_INTERVAL
+        latest: ObjectResult | None = result
+        while latest is not None and self._is_pending(latest):
+            left = deadline - self._clock.monotonic()
+            if left <= 0 or _is_parked(latest, self._parked_at().get(result.key)):
+                break
+            self._clock.sleep(min(interval, left))
+            latest = self._look(result.key)
+            interval = min(interval * _GROWTH, _LONGEST_INTERVAL)
+        return latest
+
+
+def _are_all_parked(tally: Tally, parked_at: Mapping[str, datetime]) -> bool:
+    if tally.pending > len(parked_at):
+        return False
+    return all(_is_parked(result, parked_at.get(result.key)) for result in tally.iter_pending())
 
 
 def _is_parked(result: ObjectResult, event_time: datetime | None) -> bool:

@@ -21,7 +21,23 @@ DESTINATION = "s3copy-destination-000000000000-us-east-1-an"
 SAMPLE = Path(__file__).parents[2] / "sample.csv"
 
 
-def test_build_use_prove_break_and_remove(s3copy: Run, clients: Clients, account: Callable[[], Any]) -> None:
+def wait_for_log(clients: Clients, eventually: Callable[..., Any], words: str) -> None:
+    """Until the function's log has these words: the emulator writes it when an invocation has ended.
+
+    The copy is there earlier than that.
+    """
+    pages = {"logGroupName": "/aws/lambda/s3copy"}
+
+    def is_there() -> bool:
+        found = clients("logs").get_paginator("filter_log_events").paginate(**pages)
+        return any(words in event["message"] for page in found for event in page["events"])
+
+    eventually(is_there, seconds=60)
+
+
+def test_build_use_prove_break_and_remove(
+    s3copy: Run, clients: Clients, account: Callable[[], Any], eventually: Callable[..., Any]
+) -> None:
     s3copy("setup", expect=0)
     assert s3copy("setup", "--json", expect=0).data["changed"] is False
 
@@ -30,6 +46,7 @@ def test_build_use_prove_break_and_remove(s3copy: Run, clients: Clients, account
     assert file["status"] == "uploaded"
     assert 0 < file["copied_after_seconds"] < 60
 
+    wait_for_log(clients, eventually, "REPORT RequestId")
     proved = s3copy("verify", "--json", expect=0)
     assert proved.envelope["status"] == "success"
     assert proved.data["verdict"] == "proved"
@@ -118,7 +135,8 @@ def test_a_permission_is_taken_away_and_given_back(
     iam.put_role_policy(RoleName="s3copy-us-east-1", PolicyName="s3copy-copy", PolicyDocument=json.dumps(policy))
 
     s3copy("upload", str(SAMPLE), expect=0)
-    broken = s3copy("verify", "--wait", "5", expect=3)
+    wait_for_log(clients, eventually, "AccessDenied")
+    broken = s3copy("verify", "--wait", "0", expect=3)
     assert "AccessDenied" in broken.stdout
     assert "sample.csv" in broken.stdout
     assert "s3copy setup" in broken.stdout

@@ -27,7 +27,7 @@ from lambda_handler.requests import (
     Side,
 )
 
-from .fake_s3 import Answer, Effect, Flight, advance, lost_answer
+from .fake_s3 import Answer, Effect, Flight, PutTags, advance, lost_answer
 from .judge import EQUAL, judge
 from .programs import Event, Node, Program, Tree
 from .states import Move, Process, Result, Scope, State, Step, is_event
@@ -356,7 +356,9 @@ def _step(world: int, process: int | None, label: str) -> Step:
 def _changes_something(asked: object) -> bool:
     if isinstance(asked, tuple):
         return isinstance(asked[0], CopyPart)
-    return isinstance(asked, CopyWhole | DeleteDestination | CompleteUpload | CopyPart | AbortUpload | Continue)
+    return isinstance(
+        asked, CopyWhole | DeleteDestination | CompleteUpload | CopyPart | AbortUpload | Continue | PutTags
+    )
 
 
 def _describe(asked: object, flight: Flight) -> str:

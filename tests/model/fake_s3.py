@@ -64,6 +64,21 @@ Flight = Object | tuple[Answer, ...] | None
 
 
 @dataclass(frozen=True)
+class PutTags:
+    """PutObjectTagging at the destination: what one naive handler does. Answer: None.
+
+    Attributes:
+        destination: as it was seen; it is not a condition, for this request has none.
+    """
+
+    tags: Mapping[str, str]
+    destination: ObjectState
+
+
+Wanted = Asked | PutTags
+
+
+@dataclass(frozen=True)
 class Effect:
     """One atomic step of a request: the world after it, and the answer, or how far the request is now."""
 
@@ -72,7 +87,7 @@ class Effect:
     flight: Flight = None
 
 
-def advance(world: World, request: Asked, flight: Flight, rules: Rules, *, late: bool = False) -> tuple[Effect, ...]:
+def advance(world: World, request: Wanted, flight: Flight, rules: Rules, *, late: bool = False) -> tuple[Effect, ...]:
     """What the next atomic step of this request may do: usually one effect, more where S3 leaves it open.
 
     Args:
@@ -93,6 +108,8 @@ def advance(world: World, request: Asked, flight: Flight, rules: Rules, *, late:
     if isinstance(request, CopyPart):
         changed, answer = _copy_part(world, request)
         return (Effect(changed, answer),)
+    if isinstance(request, PutTags):
+        return (_put_tags(world, request, late),)
     if isinstance(request, AbortUpload):
         remaining = tuple(upload for upload in world.uploads if upload.upload_id != request.upload_id)
         return (Effect(replace(world, uploads=remaining), Answer("aborted")),)
@@ -170,6 +187,13 @@ def _commit_copy(world: World, request: CopyWhole, read: Object, rules: Rules, l
     copies = [replace(read, tags=tags, parts=(), second=0, version=0) for tags in sorted(all_tags)]
     kind = _lateness(world.destination, request.destination) if late else ""
     return tuple(Effect(_put(world, copy, kind), _copied(copy)) for copy in copies)
+
+
+def _put_tags(world: World, request: PutTags, late: bool) -> Effect:
+    if world.destination is None:
+        return Effect(world, _failed("NoSuchKey", "PutObjectTagging"))
+    kind = _lateness(world.destination, request.destination) if late else ""
+    return Effect(_put(world, replace(world.destination, tags=_tag_name(request.tags)), kind), Answer("tagged"))
 
 
 def _delete(world: World, request: DeleteDestination, rules: Rules, late: bool) -> Effect:

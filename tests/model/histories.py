@@ -8,7 +8,7 @@ from itertools import product
 
 from lambda_handler.options import Options
 
-from .judge import EQUAL, LATE_OUTDONE, LATE_REQUEST, LATE_REQUEST_ABSENT, PARKED, SAME_SECOND, VIOLATION
+from .judge import EQUAL, LATE_REQUEST, LATE_REQUEST_ABSENT, PARKED, SAME_SECOND, VIOLATION
 from .states import Scope, is_event
 from .world import TWO_PARTS, UNEVEN_PARTS, Delete, Object, Put, Retag, Rules, Write
 
@@ -46,6 +46,7 @@ TWO_WRITES = (
     History("overwritten, then deleted", _A, (Put("B"), Delete()), _DELETES),
     History("tags changed and put back", _A, (Retag("t2"), Retag("")), _TAGS),
     History("overwritten, then tagged", _A, (Put("B", tags="t1"), Retag("t2")), _TAGS),
+    History("tagged, then overwritten", _A, (Retag("t1"), Put("B")), _TAGS),
 )
 
 # Tags that change alone, and deletes, are not brought over unless asked for.
@@ -65,6 +66,7 @@ THREE_WRITES = (
     History("deleted, put back, deleted", _A, (Delete(), Put("A"), Delete()), _DELETES),
     History("overwritten, deleted, put back", _A, (Put("B"), Delete(), Put("B")), _DELETES),
     History("tags changed, again, put back", _A, (Retag("t1"), Retag("t2"), Retag("t1")), _TAGS),
+    History("tagged, overwritten, put back", _A, (Retag("t1"), Put("B"), Put("A")), _TAGS),
     History("new, other tags, first tags", None, (Put("A", tags="t1"), Put("A", tags="t2"), Put("A", tags="t1"))),
     History("new, tagged, deleted", None, (Put("A", tags="t1"), Retag("t2"), Delete()), _BOTH),
 )
@@ -83,6 +85,12 @@ IN_PARTS = (
     ),
     History(
         "new in parts, then tagged", _A, (Put("B", parts=TWO_PARTS), Retag("t1")), replace(_ONE_BY_ONE, sync_tags=True)
+    ),
+    History(
+        "new in parts, then with other tags",
+        None,
+        (Put("B", tags="t1", parts=TWO_PARTS), Put("B", tags="t2", parts=TWO_PARTS)),
+        _ONE_BY_ONE,
     ),
     History(
         "new in parts, then other metadata",
@@ -118,7 +126,7 @@ class Mode:
         return replace(scope, **self.changes)  # type: ignore[arg-type]
 
 
-_LATE_ONES = frozenset({EQUAL, PARKED, LATE_REQUEST, LATE_REQUEST_ABSENT, LATE_OUTDONE})
+_LATE_ONES = frozenset({EQUAL, PARKED, LATE_REQUEST, LATE_REQUEST_ABSENT})
 
 SECONDS_APART = Mode("each write in its own second", {})
 ANY_SECOND = Mode("writes within one second", {"any_second": True}, frozenset({EQUAL, PARKED, SAME_SECOND}))

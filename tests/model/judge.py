@@ -13,9 +13,7 @@ LATE_REQUEST = "late request, same bytes"
 LATE_REQUEST_ABSENT = "late request, absent"
 TAGS_NOT_SYNCED = "tags without --sync-tags"
 VIOLATION = "VIOLATION"
-# Not in the design; found here. See docs/model.md.
-LATE_OUTDONE = "late request, upload outdone"
-DOCUMENTED = (SAME_SECOND, LATE_REQUEST, LATE_REQUEST_ABSENT, LATE_OUTDONE, TAGS_NOT_SYNCED)
+DOCUMENTED = (SAME_SECOND, LATE_REQUEST, LATE_REQUEST_ABSENT, TAGS_NOT_SYNCED)
 
 
 def judge(world: World, options: Options, writes: tuple[Write, ...], parked: int) -> str:
@@ -27,9 +25,7 @@ def judge(world: World, options: Options, writes: tuple[Write, ...], parked: int
         return PARKED
     if fields == {"tags"} and not options.sync_tags and any(isinstance(change, Retag) for change in writes):
         return TAGS_NOT_SYNCED
-    if world.late and world.outdone and fields == {"tags"}:
-        return LATE_OUTDONE
-    if world.late:
+    if world.late and not world.outdone:
         return LATE_REQUEST if world.late == "bytes" else LATE_REQUEST_ABSENT
     if world.returned:
         return SAME_SECOND

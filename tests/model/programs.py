@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lambda_handler.compare import compare
 from lambda_handler.errors import RequestError
 from lambda_handler.multipart import Continuation
 from lambda_handler.options import Options
@@ -19,6 +20,7 @@ from lambda_handler.requests import (
     Asked,
     CompleteUpload,
     Continue,
+    Copied,
     CopyWhole,
     DeleteDestination,
     GetTags,
@@ -27,7 +29,7 @@ from lambda_handler.requests import (
     Side,
 )
 
-from .fake_s3 import Answer, state_of
+from .fake_s3 import Answer, PutTags, Wanted, state_of
 from .world import KEY, Object
 
 PLENTY_SECONDS = 900.0
@@ -54,6 +56,7 @@ class Event:
 
 
 SecondsLeft = Callable[[], float]
+Wanting = Generator[Wanted, Any, Any]
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Program:
     """
 
     name: str
-    begin: Callable[[Event, SecondsLeft], Loop]
+    begin: Callable[[Event, SecondsLeft], Wanting]
     obeys: bool = False
 
 
@@ -87,7 +90,7 @@ def without_second_look(options: Options) -> Program:
     return Program("reconcile without step 4", lambda event, seconds_left: _blinded(real.begin(event, seconds_left)))
 
 
-def _blinded(loop: Loop) -> Generator[Asked, Any, Any]:
+def _blinded(loop: Wanting) -> Wanting:
     seen: dict[type, Any] = {}
     has_acted = False
     answer: Any = None
@@ -153,6 +156,38 @@ def looks_once(options: Options) -> Program:
     return Program("looks once, then copies", begin)
 
 
+def tags_by_themselves(options: Options) -> Program:
+    """Naive: the real loop, but where only the tags differ, it does not copy the object but puts its tags."""
+    real = convergent(options)
+    return Program(
+        "puts tags by themselves", lambda event, seconds_left: _putting_tags(real.begin(event, seconds_left))
+    )
+
+
+def _putting_tags(loop: Wanting) -> Wanting:
+    answer: Any = None
+    error: RequestError | None = None
+    while True:
+        try:
+            request = loop.throw(error) if error else loop.send(answer)
+        except StopIteration as end:
+            return end.value
+        answer, error = None, None
+        try:
+            if (
+                isinstance(request, CopyWhole)
+                and request.tags is not None
+                and request.destination
+                and compare(request.source, request.destination).equal
+            ):
+                yield PutTags(request.tags, request.destination)
+                answer = Copied(request.source.etag, request.source.encryption)
+            else:
+                answer = yield request
+        except RequestError as thrown:
+            error = thrown
+
+
 class Node:
     """A running or ended invocation: its event and the answers it was given so far.
 
@@ -171,7 +206,7 @@ class Node:
         self.parent = parent
         self.answer = answer
         self.is_late = is_late
-        self.asked: Asked | None = None
+        self.asked: Wanted | None = None
         self.failed = False
         self.children: dict[tuple[Hashable, bool], Node] = {}
         self.uploads: frozenset[str] = parent.uploads if parent else frozenset()
@@ -220,7 +255,7 @@ class Tree:
     def _replay(self, node: Node) -> None:
         is_late = False
         loop = self._program.begin(node.event, lambda: NEARLY_OVER_SECONDS if is_late else PLENTY_SECONDS)
-        asked: Asked | None = None
+        asked: Wanted | None = None
         try:
             for step in _path(node):
                 is_late = step.is_late

@@ -30,7 +30,7 @@ from .histories import (
     iter_all,
 )
 from .judge import VIOLATION
-from .programs import Program, convergent, looks_once, obeys_the_event, without_second_look
+from .programs import Program, convergent, looks_once, obeys_the_event, tags_by_themselves, without_second_look
 from .table import Row, render, search
 
 Make = Callable[[Options], Program]
@@ -57,6 +57,7 @@ def main() -> int:
         ("named", without_second_look, histories, SECONDS_APART, few, True),
         ("named", obeys_the_event, histories, SECONDS_APART, few, True),
         ("named", looks_once, histories, SECONDS_APART, few, True),
+        ("named", tags_by_themselves, histories, LATE, few, True),
     ]
     rows: list[Row] = []
     is_sound = True

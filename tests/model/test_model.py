@@ -35,7 +35,7 @@ from .judge import (
     TAGS_NOT_SYNCED,
     VIOLATION,
 )
-from .programs import convergent, looks_once, obeys_the_event, without_second_look
+from .programs import convergent, looks_once, obeys_the_event, tags_by_themselves, without_second_look
 from .states import Scope
 from .table import Row, render, search
 from .world import Object, Put
@@ -57,7 +57,7 @@ def test_two_writes_two_invocations_one_crash(mode: Mode, record_property: objec
     row = _show(search(convergent, TWO_WRITES, mode, invocations=2, crashes=1), record_property)
     assert row.unexpected == []
     assert row.endings.keys() == {EQUAL}
-    assert row.histories == 11
+    assert row.histories == 12
     assert row.states > 4_000
     assert row.endings[EQUAL] > row.histories, "the source's writes were never seen in two different orders"
 
@@ -143,6 +143,14 @@ def test_naive_handlers_are_caught(naive: object, record_property: object) -> No
     assert row.endings[EQUAL] > 0, "it is wrong in some orders only, or the model is"
     # Without a crash as well: these handlers are wrong by themselves.
     assert search(naive, TWO_WRITES, SECONDS_APART, invocations=2, crashes=0).endings[VIOLATION] > 0
+
+
+def test_tags_put_by_themselves_are_caught_when_requests_are_late(record_property: object) -> None:
+    row = _show(search(tags_by_themselves, TWO_WRITES, LATE, invocations=2, crashes=1), record_property)
+    assert row.endings[VIOLATION] > 0
+    assert any(line.startswith("VIOLATION: puts tags by themselves, tagged, then over") for line in row.unexpected)
+    in_time = _show(search(tags_by_themselves, TWO_WRITES, SECONDS_APART, invocations=2, crashes=1), record_property)
+    assert in_time.endings.keys() == {EQUAL}
 
 
 def test_deletes_need_the_second_look() -> None:

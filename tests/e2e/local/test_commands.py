@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_used_is_a_clear_error(tmp_path: Path, s3copy: A
 
 def test_a_bad_port_is_a_clear_error(paths: LocalPaths, s3copy: Any) -> None:
     done = s3copy("local", "start", S3COPY_LOCAL_PORT="http")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "S3COPY_LOCAL_PORT is not a port: 'http'" in done.stderr
 
 

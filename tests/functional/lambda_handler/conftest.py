@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import pytest
 from moto import mock_aws
 
@@ -69,8 +70,8 @@ def old_clients(monkeypatch) -> Callable[[], Clients]:
     """Makes clients of an SDK from before the conditions on the destination and before annotations."""
 
     def make() -> Clients:
-        session = boto3.session.Session()
-        loader = session._session.get_component("data_loader")
+        session = botocore.session.get_session()
+        loader = session.get_component("data_loader")
         load = loader.load_service_model
 
         def load_old(service: str, kind: str, *args: Any, **kwargs: Any) -> Any:
@@ -86,7 +87,7 @@ def old_clients(monkeypatch) -> Callable[[], Clients]:
             return {**model, "shapes": {**model["shapes"], **older}}
 
         monkeypatch.setattr(loader, "load_service_model", load_old)
-        client = session.client("s3")
+        client = session.create_client("s3")
         return Clients(lambda *_: client, 4)
 
     return make

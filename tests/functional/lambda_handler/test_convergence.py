@@ -108,7 +108,7 @@ class Buckets(RuleBasedStateMachine):
         self.waiting.clear()
         described = Settings("p", SOURCE, DESTINATION, "123456789012", self.options)
         surroundings = Surroundings(write=self._note, now=lambda: datetime.now(timezone.utc), monotonic=lambda: 0.0)
-        self.function = Function(described, lambda payload_of: self._performer(described, payload_of), surroundings)
+        self.function = Function(described, lambda payload_of, _: self._performer(described, payload_of), surroundings)
 
     def _performer(self, described: Settings, payload_of: Any) -> Performer:
         performer = Disturbed(self.clients, described, lambda _: None, payload_of)

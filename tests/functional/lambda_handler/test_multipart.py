@@ -162,6 +162,38 @@ def test_everything_that_describes_an_object_is_kept(s3, performer) -> None:
     assert run(performer, "a b/ü+").outcome is Outcome.ALREADY_EQUAL
 
 
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        # S3 sends what is not ASCII so, and reads it so.
+        ("=?UTF-8?Q?caf=C3=A9_=E4=B8=AD?=", "=?UTF-8?Q?caf=C3=A9_=E4=B8=AD?="),
+        # Other implementations, moto among them, send UTF-8, which the SDK reads as Latin-1.
+        ("café 中", "café 中".encode().decode("latin-1")),
+    ],
+    ids=["encoded words", "UTF-8"],
+)
+@pytest.mark.parametrize("is_in_parts", [True, False], ids=["in parts", "whole"])
+def test_what_is_not_ascii_is_kept(s3, performer, value: str, read: str, is_in_parts: bool) -> None:
+    def add_headers(params: Any, **_: Any) -> None:
+        # The SDK itself would refuse the first.
+        params["headers"] |= {"x-amz-meta-name": value, "Content-Disposition": f'attachment; filename="{value}"'}
+
+    for operation in ("CreateMultipartUpload", "PutObject"):
+        s3.meta.events.register(f"before-call.s3.{operation}", add_headers)
+    if is_in_parts:
+        put_parts(s3, "k", (5 * MIB, 1), Metadata={"colour": "blue"})
+    else:
+        s3.put_object(Bucket=SOURCE, Key="k", Body=b"abc", Metadata={"colour": "blue"})
+    report = run(performer, "k")
+    assert (report.outcome, report.rounds) == (Outcome.COPIED, 1)
+    assert report.strategy == ("multipart_copy" if is_in_parts else "copy_object")
+    for bucket in (SOURCE, DESTINATION):
+        found = s3.head_object(Bucket=bucket, Key="k")
+        assert found["Metadata"] == {"colour": "blue", "name": read}
+        assert found["ContentDisposition"] == f'attachment; filename="{read}"'
+    assert run(performer, "k").outcome is Outcome.ALREADY_EQUAL
+
+
 @pytest.mark.parametrize(("algorithm", "kind"), [("CRC32", "FULL_OBJECT"), ("SHA256", "COMPOSITE")])
 def test_the_checksum_is_of_the_same_kind(s3, performer, algorithm: str, kind: str) -> None:
     put_parts(s3, "k", (5 * MIB, 1), ChecksumAlgorithm=algorithm, ChecksumType=kind)
@@ -226,7 +258,7 @@ class Lambda:
             monotonic=lambda: 0.0,
         )
         self._function = Function(
-            settings, lambda payload_of: Timed(clients, settings, lambda _: None, payload_of), surroundings
+            settings, lambda payload_of, _: Timed(clients, settings, lambda _: None, payload_of), surroundings
         )
 
     def invoke(self, event: Any) -> Any:

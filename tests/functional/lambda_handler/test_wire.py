@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
+from lambda_handler.compare import ObjectState
 from lambda_handler.drive import drive
 from lambda_handler.errors import RequestError
 from lambda_handler.options import DEFAULT_OPTIONS, Options
@@ -76,7 +78,7 @@ def objects(clients, settings, sent, monkeypatch) -> Callable[[Answers], Perform
                 raise given
             return AWSResponse(request.url, given.status, given.headers or HEADERS, Body(given.body))
 
-        for client in (clients.look, clients.copy, clients.parts):
+        for client in (clients.look, clients.copy(), clients.parts()):
             client.meta.events.register("before-send.s3", answer)
         return Performer(clients, settings, lambda _: None)
 
@@ -200,9 +202,39 @@ def test_expires_is_kept_as_text(objects, text: str) -> None:
 
 
 def test_time_outs_leave_room_for_a_report(clients) -> None:
-    assert clients.copy.meta.config.read_timeout == 280
-    assert clients.look.meta.config.read_timeout < clients.copy.meta.config.read_timeout
-    assert clients.copy.meta.config.retries["total_max_attempts"] == 1
+    assert clients.copy().meta.config.read_timeout == 280
+    assert clients.look.meta.config.read_timeout < clients.copy().meta.config.read_timeout
+    assert clients.copy().meta.config.retries["total_max_attempts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds_left", "read_timeout"), [(900.0, 280), (281.0, 280), (280.0, 180), (100.0, 80), (20.0, 15), (1.0, 15)]
+)
+def test_an_answer_is_not_waited_for_longer_than_the_invocation_lasts(clients, seconds_left, read_timeout) -> None:
+    assert clients.copy(seconds_left).meta.config.read_timeout == read_timeout
+    assert clients.copy(seconds_left).meta.config.retries["total_max_attempts"] == 1
+    assert clients.copy(seconds_left) is clients.copy(seconds_left)
+    assert clients.parts(seconds_left).meta.config.read_timeout == read_timeout
+    assert clients.parts(seconds_left).meta.config.retries["total_max_attempts"] == 3
+    assert clients.parts(seconds_left) is not clients.copy(seconds_left)
+
+
+def test_a_copy_that_begins_late_is_given_up_before_lambda_would(clients, settings) -> None:
+    performer = Performer(clients, settings, lambda _: None, seconds_left=lambda: 55.0)
+    source = ObjectState(3, ETAG, datetime(2026, 1, 2, tzinfo=timezone.utc), None, "AES256", {}, {})
+    seen: list[str] = []
+
+    def answer(request: AWSRequest, **_: Any) -> AWSResponse:
+        seen.append(request.url)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    clients.copy(52.0).meta.events.register("before-send.s3.CopyObject", answer)
+    with pytest.raises(RequestError) as caught:
+        performer.perform(CopyWhole(KEY, source, None))
+    assert caught.value.failure.code == "ReadTimeoutError"
+    assert not caught.value.failure.permanent
+    assert len(seen) == 1
+    assert clients.copy(52.0).meta.config.read_timeout == 50
 
 
 def test_a_head_without_headers_is_the_defect_it_is() -> None:
@@ -222,13 +254,14 @@ LISTED = Answer(
     "<ETag>&quot;e1&quot;</ETag><Size>3</Size></Part></ListPartsResult>",
 )
 UP_TO_COMPLETE = [IN_PARTS, MISSING, NO_TAGS, STARTED, PART]
+COMPLETE = [COMPLETED, IN_PARTS, NO_TAGS, IN_PARTS]
 
 
-def test_an_object_of_one_part_takes_eight_requests(objects, sent) -> None:
-    adapter = objects([*UP_TO_COMPLETE, COMPLETED, IN_PARTS, IN_PARTS])
+def test_an_object_of_one_part_takes_nine_requests(objects, sent) -> None:
+    adapter = objects([*UP_TO_COMPLETE, *COMPLETE])
     report = run(adapter)
-    assert (report.outcome, report.rounds, adapter.requests) == (Outcome.COPIED, 1, 8)
-    assert methods(sent) == ["HEAD", "HEAD", "GET", "POST", "PUT", "POST", "HEAD", "HEAD"]
+    assert (report.outcome, report.rounds, adapter.requests) == (Outcome.COPIED, 1, 9)
+    assert methods(sent) == ["HEAD", "HEAD", "GET", "POST", "PUT", "POST", "HEAD", "GET", "HEAD"]
     # S3 keeps any text here; the SDK would only take a date.
     assert sent[3].headers["Expires"] in ("never", b"never")
     assert all("Expires" not in request.headers for number, request in enumerate(sent) if number != 3)
@@ -240,15 +273,15 @@ def test_an_object_of_one_part_takes_eight_requests(objects, sent) -> None:
     "error", [Answer(200, error_body("InternalError")), ReadTimeoutError(endpoint_url="https://s3")]
 )
 def test_a_completion_that_went_wrong_is_repeated_with_the_same_parts(objects, sent, error) -> None:
-    adapter = objects([*UP_TO_COMPLETE, error, IN_PARTS, MISSING, LISTED, COMPLETED, IN_PARTS, IN_PARTS])
+    adapter = objects([*UP_TO_COMPLETE, error, IN_PARTS, MISSING, LISTED, *COMPLETE])
     report = run(adapter)
     assert (report.outcome, report.rounds) == (Outcome.COPIED, 2)
-    assert methods(sent)[5:] == ["POST", "HEAD", "HEAD", "GET", "POST", "HEAD", "HEAD"]
+    assert methods(sent)[5:] == ["POST", "HEAD", "HEAD", "GET", "POST", "HEAD", "GET", "HEAD"]
 
 
 @pytest.mark.parametrize("answer", [Answer(503, error_body("SlowDown")), Answer(200, error_body("InternalError"))])
 def test_a_part_is_repeated_by_the_sdk_and_counted(objects, sent, answer: Answer) -> None:
-    adapter = objects([*UP_TO_COMPLETE[:4], answer, PART, COMPLETED, IN_PARTS, IN_PARTS])
+    adapter = objects([*UP_TO_COMPLETE[:4], answer, PART, *COMPLETE])
     report = run(adapter)
-    assert (report.outcome, report.rounds, adapter.requests) == (Outcome.COPIED, 1, 9)
+    assert (report.outcome, report.rounds, adapter.requests) == (Outcome.COPIED, 1, 10)
     assert methods(sent)[4:6] == ["PUT", "PUT"]

@@ -17,6 +17,7 @@ DEFAULTS = {
     "accept_permanent_deletes": False,
     "sync_tags": False,
     "storage_class": "STANDARD",
+    "kms_key_id": None,
 }
 ALL = ("--propagate-deletes", "--destination-versioning", "--sync-tags", "--storage-class", "keep")
 
@@ -66,6 +67,7 @@ def test_all_at_once_kept_by_a_second_setup_and_by_deploy_and_turned_off(
         "accept_permanent_deletes": False,
         "sync_tags": True,
         "storage_class": "keep",
+        "kms_key_id": None,
     }
     assert versioning(pipeline) == "Enabled"
     assert "s3:DeleteObject" in allowed(pipeline)
@@ -159,6 +161,10 @@ DRIFT: dict[str, tuple[Callable[[Pipeline], Any], dict[str, list[str]]]] = {
             FunctionName=p.function_name, Environment={"Variables": {**variables(), "DEBUG": "1"}}
         ),
         {"function": ["environment"]},
+    ),
+    "a time-out too short for large copies": (
+        lambda p: client("lambda").update_function_configuration(FunctionName=p.function_name, Timeout=300),
+        {"function": ["timeout seconds"]},
     ),
 }
 

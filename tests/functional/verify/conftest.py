@@ -38,6 +38,25 @@ class World:
         self.put(key, body, **options)
         self.put_copy(key, body, **options)
 
+    def put_in_parts(self, bucket: str, key: str, parts: list[bytes], **options: Any) -> None:
+        options.setdefault("ContentType", "text/csv")
+        upload = {"Bucket": bucket, "Key": key}
+        begun = self.aws.s3.create_multipart_upload(**upload, **options)
+        upload["UploadId"] = begun["UploadId"]
+        done = [
+            {"PartNumber": n, "ETag": self.aws.s3.upload_part(**upload, PartNumber=n, Body=part)["ETag"]}
+            for n, part in enumerate(parts, 1)
+        ]
+        self.aws.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": done})
+
+    def set_variables(self, **variables: str) -> None:
+        """Settings of the function, as setup would have made them."""
+        name = self.pipeline.function_name
+        found = self.aws.lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        self.aws.lambda_.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {**found, **variables}}
+        )
+
     def log(self, *messages: str, stream: str = "2026/03/01/[$LATEST]abc") -> None:
         group = self.pipeline.log_group
         if stream not in self.streams:
@@ -64,10 +83,10 @@ class World:
         self.log_execution(self.line("failed", key, error))
 
     @staticmethod
-    def line(outcome: str, key: str, error: dict[str, Any] | None = None) -> str:
+    def line(outcome: str, key: str, error: dict[str, Any] | None = None, **more: Any) -> str:
         """One of the function's own lines."""
         fields = {"level": "ERROR" if error else "INFO", "s3copy_log_version": "1", "request_id": REQUEST}
-        return json.dumps({**fields, "outcome": outcome, "key": key, **({"error": error} if error else {})})
+        return json.dumps({**fields, "outcome": outcome, "key": key, **({"error": error} if error else {}), **more})
 
     def park(self, key: str, bucket: str = "") -> None:
         url = self.aws.sqs.get_queue_url(QueueName=self.pipeline.queue_name)["QueueUrl"]

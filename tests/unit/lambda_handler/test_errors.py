@@ -32,6 +32,10 @@ def test_codes_have_a_meaning(code: str, status: int, meaning: str) -> None:
         ("SomethingNew", 403),
         ("PermanentRedirect", 301),
         ("NotImplemented", 501),
+        ("KMS.DisabledException", 400),
+        ("KMS.NotFoundException", 400),
+        ("KMS.KMSInvalidStateException", 409),
+        ("KMS.DisabledException", 500),  # an error inside a 200 answer
     ],
 )
 def test_permanent(code: str, status: int) -> None:
@@ -52,6 +56,8 @@ def test_permanent(code: str, status: int) -> None:
         ("RequestTimeout", 400),
         ("ExpiredToken", 400),
         ("KMS.ThrottlingException", 400),
+        ("KMS.KMSInternalException", 500),
+        ("KMS.KeyUnavailableException", 400),
         ("Unknown", 0),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambda_handler.errors import CopyFailed, Failure, RequestError
-from lambda_handler.function import Function, PayloadOf, Surroundings
+from lambda_handler.function import Function, PayloadOf, SecondsLeft, Surroundings
 from lambda_handler.requests import Head, Side
 from lambda_handler.settings import Settings
 
@@ -32,7 +32,7 @@ def function(buckets, lines, epoch) -> Function:
     )
     settings = Settings("p", "p-source", "p-destination", "1" * 12)
 
-    def make_performer(payload_of: PayloadOf) -> Any:
+    def make_performer(payload_of: PayloadOf, _: SecondsLeft) -> Any:
         buckets.payload_of = payload_of
         return buckets
 

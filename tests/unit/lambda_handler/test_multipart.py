@@ -19,7 +19,7 @@ KEY = "large"
 UNEVEN = (6, 5, 7, 2)
 COPY_IN_PARTS = ["TAGS source", "BeginUpload", *["CopyPart"] * 4, "CompleteUpload"]
 LOOK = ["HEAD source", "HEAD destination"]
-LOOK_AFTER = ["HEAD destination", "HEAD source"]
+LOOK_AFTER = ["HEAD destination", "TAGS destination", "HEAD source"]
 
 
 @pytest.fixture
@@ -236,6 +236,16 @@ def test_a_write_that_takes_precedence_is_noticed(buckets, run, state) -> None:
     report = run()
     assert (report.outcome, report.rounds) == (Outcome.COPIED, 2)
     assert buckets.destination[KEY].etag == buckets.source[KEY].etag
+
+
+def test_a_write_that_takes_precedence_is_noticed_by_its_tags_alone(buckets, run) -> None:
+    buckets.write_in_parts(KEY, UNEVEN)
+    buckets.tags["source", KEY] = {"a": "new"}
+    tags_again = len(LOOK) + 1 + len(COPY_IN_PARTS) + len(LOOK_AFTER) - 1
+    buckets.steps[tags_again] = lambda: buckets.tags.update({("destination", KEY): {"a": "old"}})
+    report = run()
+    assert (report.outcome, report.rounds) == (Outcome.COPIED, 2)
+    assert buckets.tags["destination", KEY] == {"a": "new"}
 
 
 def test_a_destination_that_changes_meanwhile_keeps_the_parts(buckets, run, state) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from s3copy_cli.errors import LocalAwsError
+from s3copy_cli.errors import LocalAwsError, UsageError
 from s3copy_cli.local import local_paths
 
 
@@ -40,7 +40,7 @@ def test_the_port_is_read(text: str, port: int | None) -> None:
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "4566.0", "４５６６", "1 2"])
 def test_what_is_no_port_is_refused(text: str) -> None:
-    with pytest.raises(LocalAwsError) as caught:
+    with pytest.raises(UsageError) as caught:
         local_paths({"HOME": "/h", "S3COPY_LOCAL_PORT": text})
     assert "S3COPY_LOCAL_PORT" in caught.value.happened
     assert repr(text) in caught.value.happened

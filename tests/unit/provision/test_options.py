@@ -28,6 +28,7 @@ from s3copy_cli.provision.plan import Action, plan_deploy, plan_setup
 from s3copy_cli.provision.resources import Kind, RemoteResource
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
+KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CLASSES = ["STANDARD", "keep", "STANDARD_IA", "GLACIER_IR"]
 
 options = st.builds(
@@ -36,6 +37,7 @@ options = st.builds(
     accept_permanent_deletes=st.booleans(),
     sync_tags=st.booleans(),
     storage_class=st.sampled_from(CLASSES),
+    kms_key_id=st.sampled_from([None, KEY_ARN]),
 )
 
 
@@ -68,6 +70,7 @@ def test_the_function_reads_what_is_written(chosen: CopyOptions) -> None:
     assert settings.options.propagate_deletes == chosen.propagate_deletes
     assert settings.options.sync_tags == chosen.sync_tags
     assert settings.options.storage_class == chosen.storage_class
+    assert settings.options.kms_key_id == chosen.kms_key_id
 
 
 def test_defaults_leave_no_variable() -> None:
@@ -96,6 +99,15 @@ def test_what_is_not_given_stays(deployed: CopyOptions) -> None:
 def test_what_is_given_counts(deployed: CopyOptions, propagate: bool, sync: bool, storage_class: str) -> None:
     chosen = chosen_options(GivenOptions(propagate, False, sync, storage_class), deployed)
     assert (chosen.propagate_deletes, chosen.sync_tags, chosen.storage_class) == (propagate, sync, storage_class)
+
+
+@pytest.mark.parametrize("deployed", [None, "arn of a key"])
+@pytest.mark.parametrize(("given_key", "chosen"), [(None, "as deployed"), ("", None), ("alias/copies", "alias/copies")])
+def test_a_key_stays_until_it_is_changed_or_taken_away(
+    deployed: str | None, given_key: str | None, chosen: str | None
+) -> None:
+    options = chosen_options(GivenOptions(kms_key_id=given_key), CopyOptions(kms_key_id=deployed))
+    assert options.kms_key_id == (deployed if chosen == "as deployed" else chosen)
 
 
 def test_who_gives_propagation_up_is_asked_again() -> None:
@@ -149,6 +161,7 @@ def test_turning_propagation_on_is_three_updates_shown_by_attribute() -> None:
     [
         (CopyOptions(sync_tags=True), {Kind.FUNCTION, Kind.TRIGGER}),
         (CopyOptions(storage_class="keep"), {Kind.FUNCTION}),
+        (CopyOptions(kms_key_id=KEY_ARN), {Kind.FUNCTION, Kind.ROLE_POLICY}),
     ],
 )
 def test_other_options_touch_what_they_must(chosen: CopyOptions, updated: set[Kind]) -> None:

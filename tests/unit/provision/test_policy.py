@@ -23,6 +23,7 @@ from s3copy_cli.provision.policy import (
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
 DOCUMENT = role_policy(PIPELINE)
+KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 def allowed(document: dict[str, Any]) -> set[tuple[str, str]]:
@@ -72,6 +73,19 @@ def test_the_function_can_not_write_to_the_source_nor_make_log_groups_nor_delete
 def test_with_propagation_it_may_delete_at_the_destination_and_that_is_all() -> None:
     added = allowed(role_policy(PIPELINE, propagate_deletes=True)) - allowed(DOCUMENT)
     assert added == {("s3:DeleteObject", f"{PIPELINE.bucket_arn(PIPELINE.destination_bucket)}/*")}
+
+
+def test_with_a_key_it_may_have_s3_use_that_key_and_that_is_all() -> None:
+    document = role_policy(PIPELINE, kms_key_arn=KEY_ARN)
+    assert allowed(document) - allowed(DOCUMENT) == {("kms:GenerateDataKey", KEY_ARN), ("kms:Decrypt", KEY_ARN)}
+    (statement,) = (one for one in document["Statement"] if "Condition" in one)
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}
+    assert statement["Resource"] == KEY_ARN
+    # Without the condition, or for another key, it is another policy.
+    assert canonical(document) != canonical(
+        {**document, "Statement": [{**one, "Condition": {}} for one in document["Statement"]]}
+    )
+    assert canonical(document) != canonical(role_policy(PIPELINE, kms_key_arn=f"{KEY_ARN}0"))
 
 
 def test_a_long_copy_may_go_on_in_another_invocation_of_this_function_only() -> None:
@@ -129,6 +143,7 @@ def test_the_documented_table_is_the_policy() -> None:
         "the function itself": PIPELINE.function_arn,
         "the function's log group": f"{PIPELINE.log_group_arn}:*",
         "the dead-letter queue": PIPELINE.queue_arn,
+        "the KMS key": KEY_ARN,
     }
     documented: dict[str, set[tuple[str, str]]] = {"yes": set(), "with": set()}
     rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.count("|") == 7]
@@ -137,4 +152,5 @@ def test_the_documented_table_is_the_policy() -> None:
             kind = ours.split()[0]
             documented[kind] |= {(action, resources[where]) for action in re.findall(r"`([\w:]+)`", actions)}
     assert documented["yes"] == allowed(DOCUMENT)
-    assert documented["yes"] | documented["with"] == allowed(role_policy(PIPELINE, propagate_deletes=True))
+    everything = role_policy(PIPELINE, propagate_deletes=True, kms_key_arn=KEY_ARN)
+    assert documented["yes"] | documented["with"] == allowed(everything)

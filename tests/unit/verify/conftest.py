@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from s3copy_cli.errors import S3CopyError
+from s3copy_cli.errors import AwsError, S3CopyError
 from s3copy_cli.s3 import Bucket, ListedObject, ObjectHead
 from s3copy_cli.verify.clock import Clock
 
@@ -43,6 +44,8 @@ class FakeStore:
     destination: dict[str, ObjectHead] = field(default_factory=dict)
     failures: dict[str, S3CopyError] = field(default_factory=dict)
     before_head: Callable[[FakeStore, Bucket, str], object] = lambda *_: None
+    bodies: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    all_tags: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     heads: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -68,6 +71,29 @@ class FakeStore:
             if key in self.failures:
                 raise self.failures[key]
             return self.objects(bucket).get(key)
+
+    def submit_head(self, bucket: Bucket, key: str) -> Future[ObjectHead | None]:
+        found: Future[ObjectHead | None] = Future()
+        try:
+            found.set_result(self.head(bucket, key))
+        except S3CopyError as error:
+            found.set_exception(error)
+        return found
+
+    def tags(self, bucket: Bucket, key: str) -> dict[str, str]:
+        if (failure := self.failures.get(f"tags of {key}")) is not None:
+            raise failure
+        return self.all_tags.get((bucket.name, key), {})
+
+    def read_range(self, bucket: Bucket, key: str, first_byte: int, size: int, *, etag: str) -> bytes:
+        if (failure := self.failures.get(f"bytes of {key}")) is not None:
+            raise failure
+        head = self.objects(bucket).get(key)
+        if head is None or head.etag != etag:
+            raise AwsError("reading", "it has changed", code="PreconditionFailed", operation="GetObject")
+        body = self.bodies[bucket.name, key][first_byte : first_byte + size]
+        assert len(body) == size
+        return body
 
 
 @dataclass

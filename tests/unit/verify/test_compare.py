@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 
 from s3copy_cli.s3 import ListedObject, ObjectHead
-from s3copy_cli.verify.compare import FieldVerdict, Outcome, compare_heads, compare_listed
+from s3copy_cli.verify.compare import FieldVerdict, Outcome, Rules, are_proved_by_listing, compare_heads
 
 Head = Callable[..., ObjectHead]
 A, B = "a" * 32, "b" * 32
+# What S3 calls an upload of one part whose bytes have the MD5 A.
+AS_ONE_PART = hashlib.md5(bytes.fromhex(A), usedforsecurity=False).hexdigest()
 FULL = "FULL_OBJECT"
 
 
@@ -68,7 +71,15 @@ def test_each_change_is_named_and_nothing_else(
         (f"{A}-3", f"{B}-3", ("", ""), FieldVerdict.NOT_COMPARABLE),
         (f"{A}-3", f"{A}-4", ("", ""), FieldVerdict.NOT_COMPARABLE),
         (f"{A}-3", B, ("", ""), FieldVerdict.NOT_COMPARABLE),
-        (A, f"{B}-1", ("", ""), FieldVerdict.NOT_COMPARABLE),
+        (A, f"{B}-1", ("", ""), FieldVerdict.DIFFER),
+        (f"{AS_ONE_PART}-1", A, ("", ""), FieldVerdict.EQUAL),
+        (A, f"{AS_ONE_PART}-1", ("", "AES256"), FieldVerdict.EQUAL),
+        (f"{AS_ONE_PART}-1", A, ("aws:kms", ""), FieldVerdict.NOT_COMPARABLE),
+        (f"{AS_ONE_PART}-1", f"{AS_ONE_PART}-1", ("", ""), FieldVerdict.EQUAL),
+        (f"{A}-1", f"{B}-1", ("", ""), FieldVerdict.DIFFER),
+        (f"{A}-1", "opaque", ("", ""), FieldVerdict.NOT_COMPARABLE),
+        ("opaque", f"{A}-1", ("", ""), FieldVerdict.NOT_COMPARABLE),
+        (f"{A}-1", f"{B}-2", ("", ""), FieldVerdict.NOT_COMPARABLE),
         (A, A, ("aws:kms", "AES256"), FieldVerdict.NOT_COMPARABLE),
         (A, B, ("AES256", "aws:kms"), FieldVerdict.NOT_COMPARABLE),
         (A, B, ("aws:kms:dsse", ""), FieldVerdict.NOT_COMPARABLE),
@@ -138,24 +149,40 @@ def test_metadata_that_s3_cannot_return_is_not_taken_for_equal(head: Head) -> No
 
 
 def test_the_listing_level_leaves_headers_out(head: Head) -> None:
-    assert compare_heads(head(), head(headers={}), level="listing").outcome is Outcome.PROVED
+    assert compare_heads(head(), head(headers={}), rules=Rules("listing")).outcome is Outcome.PROVED
 
 
 @pytest.mark.parametrize(
-    ("source", "destination", "outcome"),
+    ("source", "destination", "is_proved"),
     [
-        ((5, A), (5, A), Outcome.PROVED),
-        ((5, f"{A}-2"), (5, f"{A}-2"), Outcome.PROVED),
-        ((5, A), (6, A), Outcome.DIFFERS),
-        ((5, A), (5, f"{A}-2"), Outcome.UNPROVED),
-        ((5, "opaque"), (5, "opaque"), Outcome.UNPROVED),
-        ((0, A), (0, f"{B}-1"), Outcome.PROVED),
+        ((5, A), (5, A), True),
+        ((5, f"{A}-2"), (5, f"{A}-2"), True),
+        ((5, A), (6, A), False),
+        ((5, A), (5, B), False),
+        ((5, A), (5, f"{A}-2"), False),
+        ((5, "opaque"), (5, "opaque"), False),
+        ((0, A), (0, f"{B}-1"), True),
+        ((5, A, "STANDARD_IA"), (5, A), True),
     ],
 )
-def test_lines_of_listings(source: tuple[int, str], destination: tuple[int, str], outcome: Outcome) -> None:
+def test_lines_of_listings(source: tuple[int, str], destination: tuple[int, str], is_proved: bool) -> None:
     moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    comparison = compare_listed(ListedObject("k", *source, moment), ListedObject("k", *destination, moment))
-    assert comparison.outcome is outcome
+
+    def line(size: int, etag: str, storage_class: str = "STANDARD") -> ListedObject:
+        return ListedObject("k", size, etag, moment, storage_class)
+
+    rules = Rules("listing")
+    assert are_proved_by_listing(line(*source), line(*destination), rules=rules) is is_proved
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "is_proved"),
+    [("STANDARD", "STANDARD", True), ("STANDARD_IA", "STANDARD", False), ("GLACIER", "STANDARD", True)],
+)
+def test_listings_show_storage_classes(source: str, destination: str, is_proved: bool) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    lines = [ListedObject("k", 5, A, moment, storage_class) for storage_class in (source, destination)]
+    assert are_proved_by_listing(lines[0], lines[1], rules=Rules("listing", storage_class=True)) is is_proved
 
 
 def test_every_outcome_has_a_sigil_of_its_own() -> None:

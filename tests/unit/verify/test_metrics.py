@@ -109,7 +109,7 @@ def test_values_are_summed_over_all_pages(stubbed: tuple[Any, Stubber]) -> None:
     assert request["StartTime"] == SINCE.replace(second=0)
     assert request["EndTime"] >= now + timedelta(minutes=1)
     names = {query["MetricStat"]["Metric"]["MetricName"] for query in request["MetricDataQueries"]}
-    assert names == {"Invocations", "Errors", "Throttles", "AsyncEventsDropped", "DestinationDeliveryFailures"}
+    assert names == {*METRICS.values(), "AsyncEventAge"}
     for query in request["MetricDataQueries"]:
         assert query["MetricStat"]["Metric"]["Dimensions"] == [{"Name": "FunctionName", "Value": "the-function"}]
 

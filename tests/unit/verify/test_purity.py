@@ -8,8 +8,9 @@ import sys
 import pytest
 
 PURE = [
-    *["walk", "compare", "results", "tally", "waiting", "log_lines", "log_fold", "parked"],
+    *["walk", "scope", "compare", "results", "waiting", "log_lines", "log_fold", "parked"],
     *["recovery", "remedies", "report", "verdict", "since", "to_json"],
+    *["latency", "health", "explain", "findings", "conclude"],
 ]
 
 

@@ -19,8 +19,11 @@ from s3copy_cli.errors import AwsError
 from s3copy_cli.output.verify_text import write_text
 from s3copy_cli.s3 import Bucket, ObjectHead
 from s3copy_cli.verify.compare import Outcome
+from s3copy_cli.verify.health import Health
 from s3copy_cli.verify.report import Report
+from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.verify.run import Services, VerifyOptions, verify_pipeline
+from s3copy_cli.verify.scope import EVERYTHING
 from s3copy_cli.verify.to_json import to_json
 
 Head = Callable[..., ObjectHead]
@@ -82,11 +85,27 @@ def account(fake_time: Any) -> FakeAccount:
 def verify(store: Any, fake_time: Any, account: Any, source: Bucket, destination: Bucket) -> Callable[..., Report]:
     pipeline = Pipeline("p", "123456789012", "eu-west-1")
 
-    def run(age: timedelta = timedelta(hours=1), kept_days: int | None = None, **options: Any) -> Report:
+    def run(
+        age: timedelta = timedelta(hours=1),
+        kept_days: int | None = None,
+        propagate_deletes: bool = False,
+        sink: Any = None,
+        look_around: Callable[[DeployedPipeline], Health] = lambda _: Health(),
+        **options: Any,
+    ) -> Report:
         created_at = fake_time.now() - age
-        deployed = DeployedPipeline(pipeline, source, destination, "https://queue", created_at, kept_days)
-        services = Services(store=store, logs=account, cloudwatch=account, sqs=account, clock=fake_time.clock())
-        return verify_pipeline(deployed, services, VerifyOptions(**options), Listener())
+        deployed = DeployedPipeline(
+            pipeline, source, destination, "https://queue", created_at, kept_days, propagate_deletes
+        )
+        services = Services(
+            store=store,
+            logs=account,
+            cloudwatch=account,
+            sqs=account,
+            clock=fake_time.clock(),
+            look_around=look_around,
+        )
+        return verify_pipeline(deployed, services, VerifyOptions(**options), Listener(), sink)
 
     return run
 
@@ -261,6 +280,22 @@ def test_an_object_that_a_failure_names_is_looked_at_once_more(
     assert report.reasons == ("1 object different at the destination", "1 unrecovered error in the logs")
 
 
+def test_a_deletion_that_failed_has_not_recovered_while_the_object_is_there(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("a"))
+    store.destination["b"] = head("b")
+    account.scans = [[failed("b")]]
+    assert verify(wait=0.0).is_proved
+    report = verify(wait=0.0, propagate_deletes=True)
+    assert report.reasons == (
+        "1 object only at the destination (deletes are propagated)",
+        "1 unrecovered error in the logs",
+    )
+    del store.destination["b"]
+    assert verify(wait=0.0, propagate_deletes=True).is_proved
+
+
 def test_an_object_that_was_copied_late_has_recovered(
     verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
 ) -> None:
@@ -308,3 +343,167 @@ def test_a_message_that_varies_is_not_put_next_to_another_key(
         "a": "AccessDenied on CopyObject",
         "b": "AccessDenied on CopyObject",
     }
+
+
+@dataclass
+class Collected:
+    """What a report file would be given."""
+
+    wants_proved: bool = True
+    results: list[ObjectResult] = field(default_factory=list)
+
+    def on_final(self, result: ObjectResult) -> None:
+        self.results.append(result)
+
+
+@pytest.mark.parametrize("wants_proved", [True, False])
+def test_a_sink_is_given_what_is_final_in_key_order(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, fake_time: Any, head: Head, wants_proved: bool
+) -> None:
+    """Copied while verify waited, stale since the walk, failed, never there: each comes once, as it ended."""
+    store.put(head("a"), head("b", b"old"), head("c"))
+    store.put(head("d"), head("e"), copied=False)
+    store.destination["x"] = head("x")
+    fake_time.on_sleep = lambda _: store.put(head("d"))
+    account.before_scan = lambda: store.put(head("b", b"new bytes"), copied=False)
+    account.scans = [[failed("b"), failed("e"), REPORT]]
+    sink = Collected(wants_proved)
+    verify(sink=sink, max_listed=1)
+    expected = ["= a", "* b", "= c", "= d", "+ e", "- x"]
+    lines = [f"{result.outcome.sigil} {result.key}" for result in sink.results]
+    assert lines == [line for line in expected if wants_proved or line[0] != "="]
+    causes = {result.key: result.cause for result in sink.results if result.outcome is not Outcome.EXTRA}
+    assert {key for key, cause in causes.items() if cause} == {"b", "e"}
+
+
+def test_stopping_at_the_first_object_that_is_not_proved_in_the_end(
+    verify: Callable[..., Report], store: Any, fake_time: Any, head: Head
+) -> None:
+    store.put(*[head(key) for key in "abde"])
+    del store.destination["b"], store.destination["d"]
+    store.destination["c"] = head("c")
+    fake_time.on_sleep = lambda now: now > 2 and store.put(head("b"))
+    report = verify(fail_fast=True, wait=10.0)
+    # "b" came in time, "c" is harmless, "d" never came.
+    assert [(result.key, result.outcome.sigil) for result in report.objects.listed] == [
+        ("d", "+"),
+        ("c", "-"),
+        ("a", "="),
+        ("b", "="),
+    ]
+    assert not report.objects.is_complete
+    assert 12 < report.objects.waited_seconds < 14
+    assert report.reasons == (
+        "1 object missing at the destination",
+        "verify stopped there (--fail-fast): the rest was not looked at",
+    )
+    assert verify(fail_fast=True, wait=0.0, strict=True).objects.counts[Outcome.EXTRA] == 1
+
+
+def test_a_run_about_some_keys_is_not_judged_by_others(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("in/a"))
+    store.put(head("out"), copied=False)
+    account.scans = [[failed("out"), "[ERROR] KeyError: 'x'"]]
+    account.denied_metrics = True
+    assert not verify(wait=0.0).is_proved
+    for scope in (EVERYTHING.narrowed("in/"), EVERYTHING.limited_to(["in/a"])):
+        report = verify(wait=0.0, scope=scope)
+        assert report.is_proved
+        assert report.logs.causes == ()
+        assert report.objects.source_objects == 1
+    assert verify(wait=0.0, scope=EVERYTHING.limited_to(["out"])).logs.unrecovered == 1
+
+
+def test_tags_that_cannot_be_read_are_not_taken_for_equal(
+    verify: Callable[..., Report], store: Any, head: Head, source: Bucket
+) -> None:
+    store.put(head("a"))
+    assert verify(wait=0.0, tags=True).is_proved
+    store.all_tags[source.name, "a"] = {"team": "blue"}
+    assert verify(wait=0.0, tags=True).objects.counts[Outcome.DIFFERS] == 1
+    assert verify(wait=0.0).is_proved
+    store.failures["tags of a"] = AwsError("tags", "no", operation="GetObjectTagging", code="AccessDenied")
+    (result,) = verify(wait=0.0, tags=True).objects.listed
+    assert result.outcome is Outcome.UNPROVED
+    assert [field.name for field in result.fields] == ["tags"]
+    assert "a-source cannot be read: AccessDenied on GetObjectTagging" in result.fields[0].reason
+    assert "a-destination cannot be read" in result.fields[0].reason
+
+
+def told(key: str, outcome: str = "copied", latency_ms: int | None = 1000) -> str:
+    return json.dumps({"s3copy_log_version": "1", "outcome": outcome, "key": key, "latency_ms": latency_ms})
+
+
+def test_every_final_result_is_told_once_in_key_order_with_its_cause(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("b"), head("a"))
+    store.put(head("c"), head("d"), copied=False)
+    store.destination["e"] = head("e")
+    account.scans = [[failed("c"), told("d")]]
+    sink = Collected()
+    report = verify(wait=0.0, sink=sink)
+    found = [(result.key, result.outcome.sigil) for result in sink.results]
+    assert found == [("a", "="), ("b", "="), ("c", "+"), ("d", "+"), ("e", "-")]
+    causes = {result.key: result.cause for result in sink.results}
+    assert causes["c"] == "AccessDenied on CopyObject: no"
+    assert causes["d"].startswith("the function copied it at 2026-03-01 12:00:00 UTC: it was deleted")
+    assert causes["e"].startswith("the source has no such object")
+    assert (causes["a"], causes["b"]) == ("", "")
+    assert [entry.cause for entry in report.objects.listed] == [causes[key] for key in "cdeab"]
+
+
+def test_the_settings_are_looked_at_only_where_something_is_odd(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    asked: list[DeployedPipeline] = []
+
+    def look_around(deployed: DeployedPipeline) -> Health:
+        asked.append(deployed)
+        return Health(has_trigger=False)
+
+    store.put(head("a"))
+    account.scans = [[REPORT]]
+    assert verify(wait=0.0, look_around=look_around).findings == ()
+    assert asked == []
+    store.put(head("b"), copied=False)
+    report = verify(wait=0.0, look_around=look_around)
+    assert len(asked) == 1
+    assert [finding.code for finding in report.findings] == ["trigger_missing"]
+    assert report.objects.listed[0].cause == f"no event seen: {report.findings[0].message}"
+    text = " ".join(rendered(report).split())
+    assert "! the trigger is missing" in text
+    assert "Run 's3copy setup' to restore it." in text
+
+
+def test_a_limit_of_latency(verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head) -> None:
+    store.put(head("a"), head("b"))
+    account.scans = [[told("a", latency_ms=1000), told("b", latency_ms=61_000)]]
+    assert verify(wait=0.0).is_proved
+    assert verify(wait=0.0, max_latency=61.0).is_proved
+    report = verify(wait=0.0, max_latency=60.0)
+    assert report.reasons == ("a copy took 1 min 1 s, longer than --max-latency 1 min",)
+    text = " ".join(rendered(report).split())
+    assert (
+        "p50 1 s, p95 1 min 1 s, p99 1 min 1 s, at most 1 min 1 s, from event to copy (2 copies in the log; TOO LONG)"
+        in text
+    )
+    data = to_json(report)["latency"]
+    assert (data["kept"], data["max_allowed_seconds"]) == (False, 60.0)
+    expected = {"count": 2, "p50": 1.0, "p95": 61.0, "p99": 61.0, "max": 61.0, "error_bound": 0.0}
+    assert data["event_to_copy"] == expected
+
+
+def test_a_latency_that_no_line_tells_is_not_said_to_be_kept(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("a"), head("b"))
+    account.scans = [[told("a"), told("b", latency_ms=None)]]
+    assert verify(wait=0.0).is_proved
+    report = verify(wait=0.0, max_latency=60.0)
+    assert not report.is_proved
+    assert "could not be proved that every copy took at most 1 min: for 1 of the copied objects" in report.reasons[0]
+    data = to_json(report)["latency"]
+    assert (data["kept"], data["unknown_objects"]) == (None, 1)

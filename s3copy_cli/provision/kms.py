@@ -1,0 +1,112 @@
+"""The KMS key of the copies: which one is meant, and whether S3 can encrypt with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
+from s3copy_cli.config import Pipeline
+from s3copy_cli.errors import S3CopyError, UsageError
+
+_KEY_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
+_ALIAS = r"alias/[A-Za-z0-9/_-]+"
+_REFERENCE = re.compile(
+    rf"(?:arn:(?P<partition>[a-z-]+):kms:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{{12}}):(?=key/|alias/))?"
+    rf"(?:(?:key/)?(?P<key>{_KEY_ID})|(?P<alias>{_ALIAS}))"
+)
+# What S3 can encrypt with (S3 User Guide, "Using server-side encryption with AWS KMS keys").
+_WANTED_SPEC, _WANTED_USAGE = "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"
+
+
+@dataclass(frozen=True)
+class KmsKey:
+    """A key that is to encrypt the copies.
+
+    Attributes:
+        arn: the key's own ARN, however it was named.
+        unchecked: why it could not be looked at, in words; "" if it was.
+    """
+
+    arn: str
+    unchecked: str = ""
+
+
+def find_key(aws: Aws, pipeline: Pipeline, reference: str) -> KmsKey:
+    """The key that is meant by an id, an alias name, or the ARN of either.
+
+    Args:
+        aws: where to ask.
+        pipeline: whose copies it is for; it must be a key of the same account and Region.
+        reference: what the person typed.
+
+    Raises:
+        UsageError: it is no name of a key, or one of another account or Region.
+        S3CopyError: there is no such key, or S3 cannot encrypt with it.
+        AwsError: KMS refused or failed the request; but a key that may not be looked at is only said to be so, unless
+            it was named by an alias.
+    """
+    doing = f"choosing the KMS key {reference} for the copies"
+    derived_arn = arn_of(pipeline, reference)
+    with translate_errors(doing, region=aws.region):
+        try:
+            metadata: Mapping[str, Any] = aws.kms.describe_key(KeyId=reference)["KeyMetadata"]
+        except ClientError as error:
+            if error_code(error) == "NotFoundException":
+                raise S3CopyError(
+                    doing,
+                    f"there is no such key in account {pipeline.account_id} and {pipeline.region}",
+                    f"Look which there are: aws kms list-aliases --region {pipeline.region}",
+                    code="KmsKeyNotFound",
+                ) from error
+            if derived_arn is None or not is_denied(error):
+                raise
+            return KmsKey(derived_arn, "you lack kms:DescribeKey on it, so whether S3 can use it was not checked")
+    problem = describe_problem(metadata)
+    if problem:
+        raise S3CopyError(
+            doing,
+            problem,
+            "Enable it, or choose a symmetric key that is enabled; "
+            'for the encryption that the destination bucket has by default: --kms-key-id ""',
+            code="KmsKeyUnusable",
+        )
+    return KmsKey(metadata["Arn"])
+
+
+def arn_of(pipeline: Pipeline, reference: str) -> str | None:
+    """A key's own ARN as far as its name tells: None of an alias.
+
+    Raises:
+        UsageError: it is no name of a key, or one of another account or Region.
+    """
+    doing = "choosing the KMS key of the copies"
+    found = _REFERENCE.fullmatch(reference)
+    if found is None or (found["region"] is None and reference.startswith("key/")):
+        raise UsageError(
+            doing,
+            f"{reference!r} is neither a key's id or ARN nor an alias",
+            'Pass one such as --kms-key-id alias/copies; "" for no key any more.',
+        )
+    partition, region, account = here = (pipeline.partition, pipeline.region, pipeline.account_id)
+    if found["region"] and found.group("partition", "region", "account") != here:
+        raise UsageError(
+            doing,
+            f"{reference} is in account {found['account']} and {found['region']}, "
+            f"the pipeline in account {account} and {region}",
+            "Choose a key of the destination bucket's account and Region.",
+        )
+    return f"arn:{partition}:kms:{region}:{account}:key/{found['key']}" if found["key"] else None
+
+
+def describe_problem(metadata: Mapping[str, Any]) -> str:
+    """Why S3 cannot encrypt with this key (DescribeKey, KeyMetadata), in words; "" where it can."""
+    state = metadata.get("KeyState", "Enabled")
+    spec, usage = metadata.get("KeySpec", _WANTED_SPEC), metadata.get("KeyUsage", _WANTED_USAGE)
+    if (spec, usage) != (_WANTED_SPEC, _WANTED_USAGE):
+        return f"S3 encrypts with symmetric keys only; this one is for {usage}, and its kind is {spec}"
+    return "" if state == "Enabled" else f"the key is not enabled: its state is {state}"

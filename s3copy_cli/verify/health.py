@@ -1,0 +1,122 @@
+"""Whether the pipeline can work at all, by its settings: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+_CREATED = "s3:ObjectCreated:"
+
+
+@dataclass(frozen=True)
+class Health:
+    """The settings that decide whether an event reaches the function; None is what could not be read.
+
+    Attributes:
+        has_function: whether the function is there.
+        state: Lambda's word for its state, e.g. "Active", "Inactive", "Failed"; empty if unknown.
+        state_reason: why, in Lambda's words.
+        timeout: seconds that an execution may last.
+        memory_mb: what an execution may use.
+        reserved_concurrency: executions reserved; None also if none are.
+        has_trigger: whether the source bucket tells the function of new objects.
+        is_trigger_allowed: whether S3 may invoke the function.
+        max_event_age: seconds after which Lambda gives an event up.
+        unreadable: what could not be read, and why.
+    """
+
+    has_function: bool | None = None
+    state: str = ""
+    state_reason: str = ""
+    timeout: int | None = None
+    memory_mb: int | None = None
+    reserved_concurrency: int | None = None
+    has_trigger: bool | None = None
+    is_trigger_allowed: bool | None = None
+    max_event_age: int | None = None
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something about the whole pipeline that explains what was found.
+
+    Attributes:
+        code: a stable name.
+        message: what it is, for people.
+        remedy: what to do about it; empty if nothing needs to be done.
+    """
+
+    code: str
+    message: str
+    remedy: str = ""
+
+
+def iter_obstacles(health: Health, function_name: str, setup_command: str) -> Iterator[Finding]:
+    """Why no event reaches the function, or none is carried out; the most fundamental first.
+
+    Args:
+        health: the settings.
+        function_name: the function.
+        setup_command: the command line that puts them right.
+    """
+    restore = f"Run '{setup_command}' to restore it."
+    if health.has_function is False:
+        yield Finding("function_missing", "the function has been deleted", restore)
+        return
+    reason = f": {health.state_reason}" if health.state_reason else ""
+    if health.state == "Failed":
+        yield Finding("function_failed", f"the function's state is Failed{reason}", restore)
+    if health.state == "Inactive":
+        yield Finding(
+            "function_inactive",
+            f"the function's state is Inactive{reason}",
+            "Lambda wakes it up for the next event, and retries that event: run verify with --wait 120.",
+        )
+    if health.reserved_concurrency == 0:
+        yield Finding(
+            "concurrency_zero",
+            "the function's reserved concurrency is 0, so that it is never started",
+            f"Take the limit away: aws lambda delete-function-concurrency --function-name {function_name}",
+        )
+    if health.has_trigger is False:
+        message = "the trigger is missing: the source bucket does not tell the function of new objects"
+        yield Finding("trigger_missing", message, restore)
+    if health.is_trigger_allowed is False:
+        yield Finding("permission_missing", "S3 is not allowed to invoke the function", restore)
+
+
+def has_trigger(configuration: Mapping[str, Any], function_arn: str) -> bool:
+    """Whether a bucket's notification configuration has new objects start this function (or an alias of it)."""
+    for entry in configuration.get("LambdaFunctionConfigurations", []):
+        arn = str(entry.get("LambdaFunctionArn", ""))
+        is_ours = arn == function_arn or arn.startswith(f"{function_arn}:")
+        if is_ours and any(str(event).startswith(_CREATED) for event in entry.get("Events", [])):
+            return True
+    return False
+
+
+def allows_bucket(policy: Mapping[str, Any], bucket_arn: str) -> bool:
+    """Whether a function's policy lets S3 invoke it for this bucket."""
+    statements = policy.get("Statement", [])
+    return any(_allows(each, bucket_arn) for each in statements if isinstance(each, dict))
+
+
+def _allows(statement: Mapping[str, Any], bucket_arn: str) -> bool:
+    principal = statement.get("Principal")
+    service = principal.get("Service") if isinstance(principal, dict) else principal
+    if statement.get("Effect") != "Allow" or service not in ("s3.amazonaws.com", "*"):
+        return False
+    conditions = statement.get("Condition")
+    if not isinstance(conditions, dict):
+        return True
+    arns = [
+        value
+        for condition in conditions.values()
+        if isinstance(condition, dict)
+        for name, value in condition.items()
+        if name.lower() == "aws:sourcearn"
+    ]
+    return not arns or any(fnmatchcase(bucket_arn, str(arn)) for arn in arns)

@@ -1,0 +1,84 @@
+"""Which keys a run of verify is about, and how a key of the source is called at the destination: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from s3copy_cli.s3 import ListedObject
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which keys are compared.
+
+    Keys are named as in the source everywhere; only requests to the destination use the name there.
+
+    Attributes:
+        source_prefix: only keys that begin so are compared.
+        suffix: only keys that end so are compared.
+        destination_prefix: stands before the source's whole key at the destination.
+        keys: only these keys, in the order of their UTF-8 bytes, none twice; None for all.
+    """
+
+    source_prefix: str = ""
+    suffix: str = ""
+    destination_prefix: str = ""
+    keys: tuple[str, ...] | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether every key of the source is compared."""
+        return not self.source_prefix and not self.suffix and self.keys is None
+
+    def covers(self, key: str) -> bool:
+        """Whether a key of the source is to be compared."""
+        return (
+            key.startswith(self.source_prefix) and key.endswith(self.suffix) and (self.keys is None or key in self.keys)
+        )
+
+    def destination_key(self, key: str) -> str:
+        """What a key of the source is called at the destination."""
+        return self.destination_prefix + key
+
+    @property
+    def destination_listing_prefix(self) -> str:
+        """What the keys of the destination begin with that are to be compared."""
+        return self.destination_prefix + self.source_prefix
+
+    def narrowed(self, prefix: str) -> Scope:
+        """Only the keys that begin with `prefix` as well."""
+        if self.source_prefix.startswith(prefix):
+            return self
+        if prefix.startswith(self.source_prefix):
+            return replace(self, source_prefix=prefix)
+        # No key begins with both.
+        return replace(self, keys=())
+
+    def limited_to(self, keys: Iterable[str]) -> Scope:
+        """Only these keys."""
+        return replace(self, keys=tuple(sorted(set(keys))))
+
+    def iter_source(self, listing: Iterable[ListedObject]) -> Iterable[ListedObject]:
+        """The lines of the source's listing that are to be compared."""
+        return (entry for entry in listing if entry.key.endswith(self.suffix)) if self.suffix else listing
+
+    def iter_destination(self, listing: Iterable[ListedObject]) -> Iterable[ListedObject]:
+        """The lines of the destination's listing that are to be compared, by the source's keys.
+
+        All keys of the listing begin with the same prefix, so that taking it away keeps their order.
+        """
+        return self.iter_source(self._iter_renamed(listing) if self.destination_prefix else listing)
+
+    def _iter_renamed(self, listing: Iterable[ListedObject]) -> Iterator[ListedObject]:
+        length = len(self.destination_prefix)
+        for entry in listing:
+            key = entry.key[length:]
+            # The prefix itself may be an object; the source can have none without a name.
+            if key:
+                yield replace(entry, key=key)
+
+
+EVERYTHING = Scope()

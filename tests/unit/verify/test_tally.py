@@ -1,0 +1,272 @@
+"""What the walk found: counts that stay right, results in key order, memory that has a bound."""
+
+from __future__ import annotations
+
+import tempfile
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s3copy_cli.errors import S3CopyError
+from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
+from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.verify.spool import Entry, Spool, decode, encode
+from s3copy_cli.verify.tally import Showcase, Tally
+
+MakeTally = Callable[..., Tally]
+
+
+@pytest.fixture
+def make_tally() -> Iterator[MakeTally]:
+    with ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(Tally(*arguments, **options))
+
+
+def fill(tally: Tally, results: Iterable[ObjectResult]) -> None:
+    for number, result in enumerate(results):
+        tally.add(result, float(number))
+
+
+def keys(results: Iterable[ObjectResult]) -> list[str]:
+    return [result.key for result in results]
+
+
+def look(found: dict[str, ObjectResult | None]) -> Callable[..., Iterator[tuple[Entry, ObjectResult | None]]]:
+    """What an engine would say: each key that is due has become what `found` says."""
+
+    def run(entries: Iterable[Entry], is_due: Callable[[Entry], bool]) -> Iterator[tuple[Entry, ObjectResult | None]]:
+        for entry in entries:
+            yield entry, found[entry.result.key] if is_due(entry) else entry.result
+
+    return run
+
+
+def result(key: str, outcome: Outcome, size: int = 10, **more: Any) -> ObjectResult:
+    return ObjectResult(key, outcome, size, **more)
+
+
+MIXED = [
+    result("a", Outcome.PROVED),
+    result("b", Outcome.MISSING),
+    result("c", Outcome.EXTRA, 7),
+    result("d", Outcome.ERROR),
+    result("e", Outcome.DIFFERS),
+    result("f", Outcome.PROVED),
+]
+
+
+def test_what_is_not_proved_comes_out_in_key_order_and_as_many_proved_as_are_kept(make_tally: MakeTally) -> None:
+    for keep, expected in ((0, "bcde"), (1, "abcde"), (None, "abcdef")):
+        tally = make_tally(keep)
+        fill(tally, MIXED)
+        assert "".join(keys(tally.iter_final({}))) == expected
+        assert (tally.source_objects, tally.source_bytes) == (5, 50)
+        assert {outcome: count for outcome, count in tally.counts.items() if count} == {
+            Outcome.PROVED: 2,
+            Outcome.MISSING: 1,
+            Outcome.EXTRA: 1,
+            Outcome.ERROR: 1,
+            Outcome.DIFFERS: 1,
+        }
+
+
+def test_the_cause_comes_with_the_result_but_not_with_what_is_proved(make_tally: MakeTally) -> None:
+    tally = make_tally(None)
+    fill(tally, [*MIXED, result("g", Outcome.ERROR, message="refused")])
+    causes = dict.fromkeys("abg", "the log says so")
+    assert {final.key: final.cause for final in tally.iter_final(causes)} == {
+        **dict.fromkeys("acdef", ""),
+        "b": "the log says so",
+        "g": "refused",
+    }
+
+
+def test_only_pending_and_due_results_are_looked_at_again(make_tally: MakeTally) -> None:
+    tally = make_tally(None)
+    fill(tally, MIXED)
+    assert tally.pending == 2
+    assert tally.last_pending_at == 4.0
+    told: list[int] = []
+    found = {"b": result("b", Outcome.PROVED), "e": None}
+    tally.revise(look(found), lambda entry: entry.seen_at > 3, told.append)
+    assert (tally.pending, tally.last_pending_at, told) == (1, 1.0, [2, 2, 1])
+    tally.revise(look(found), lambda _: True, told.append)
+    assert (tally.pending, tally.last_pending_at) == (0, 0.0)
+    assert keys(tally.iter_final({})) == ["a", "b", "c", "d", "f"]
+    assert tally.counts[Outcome.PROVED] == 3
+    assert (tally.source_objects, tally.source_bytes) == (4, 40)
+
+
+def test_what_became_equal_while_waiting_is_kept_as_far_as_asked_for(make_tally: MakeTally) -> None:
+    tally = make_tally(1)
+    fill(tally, [result(key, Outcome.MISSING) for key in "abc"])
+    found = {key: result(key, Outcome.PROVED) for key in "abc"}
+    tally.revise(look(found), lambda _: True, lambda _: None)
+    assert keys(tally.iter_final({})) == ["a"]
+    assert tally.counts[Outcome.PROVED] == 3
+
+
+def test_a_deletion_under_way_is_pending_where_deletes_are_propagated(make_tally: MakeTally) -> None:
+    for propagate_deletes in (False, True):
+        tally = make_tally(0, propagate_deletes=propagate_deletes)
+        fill(tally, MIXED)
+        assert keys(tally.iter_pending()) == (["b", "c", "e"] if propagate_deletes else ["b", "e"])
+        assert tally.pending == len(keys(tally.iter_pending()))
+
+
+@pytest.mark.parametrize("keep", [0, 1, None])
+@pytest.mark.parametrize("key", ["p0", "p4", "q"])
+def test_a_later_look_corrects_the_counts(make_tally: MakeTally, keep: int | None, key: str) -> None:
+    tally = make_tally(keep)
+    fill(tally, [*(result(f"p{number}", Outcome.PROVED) for number in range(5)), result("q", Outcome.DIFFERS)])
+    tally.correct(key, result(key, Outcome.MISSING))
+    assert key in keys(tally.iter_final({}))
+    assert (tally.source_objects, tally.source_bytes) == (6, 60)
+    assert tally.counts[Outcome.MISSING] == 1
+
+
+@pytest.mark.parametrize("keep", [0, None])
+def test_corrections_of_keys_that_the_walk_has_not_seen(make_tally: MakeTally, keep: int | None) -> None:
+    tally = make_tally(keep)
+    fill(tally, MIXED)
+    tally.correct("gone", None)
+    tally.correct("z-new", result("z-new", Outcome.MISSING))
+    tally.correct("z-equal", result("z-equal", Outcome.PROVED))
+    tally.correct("z-extra", result("z-extra", Outcome.EXTRA))
+    assert keys(final for final in tally.iter_final({}) if final.outcome is not Outcome.PROVED) == [*"bcde", "z-new"]
+    assert tally.counts[Outcome.PROVED] == 2
+    assert tally.source_objects == 6
+
+
+def test_an_open_result_that_is_gone_or_equal_by_now(make_tally: MakeTally) -> None:
+    tally = make_tally(None, propagate_deletes=True)
+    fill(tally, MIXED)
+    tally.correct("b", None)
+    tally.correct("c", None)
+    tally.correct("e", result("e", Outcome.PROVED))
+    tally.correct("a", result("a", Outcome.EXTRA))
+    outcomes = {final.key: final.outcome.sigil for final in tally.iter_final({})}
+    assert outcomes == {"a": "-", "d": "!", "e": "=", "f": "="}
+    assert (tally.source_objects, tally.source_bytes) == (3, 30)
+
+
+def test_what_a_walk_that_stopped_has_not_reached_is_not_counted(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    fill(tally, MIXED[:2])
+    tally.is_complete = False
+    tally.correct("z", result("z", Outcome.MISSING))
+    assert keys(tally.iter_final({})) == ["b"]
+
+
+def test_the_newest_copy_is_remembered(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    moments = [datetime(2026, 3, 1, second, tzinfo=timezone.utc) for second in (3, 5, 4)]
+    fill(tally, [result(str(n), Outcome.PROVED, destination_modified=at) for n, at in enumerate(moments)])
+    assert tally.newest_copy == moments[1]
+
+
+def test_the_most_important_is_shown_first() -> None:
+    showcase = Showcase(2)
+    for number in range(5):
+        showcase.add(result(f"d{number}", Outcome.DIFFERS))
+        showcase.add(result(f"p{number}", Outcome.PROVED))
+        showcase.add(result(f"x{number}", Outcome.EXTRA))
+    assert keys(showcase.results) == ["d0", "d1"]
+    wide = Showcase(None)
+    for shown in [result("p", Outcome.PROVED), result("x", Outcome.EXTRA), result("d", Outcome.UNPROVED)]:
+        wide.add(shown)
+    assert keys(wide.results) == ["d", "x", "p"]
+
+
+MOMENTS = st.none() | st.datetimes(
+    min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(timezone.utc)
+)
+TEXTS = st.text(st.characters(codec=None), max_size=5)
+FIELDS = st.builds(
+    FieldComparison,
+    TEXTS,
+    st.sampled_from(FieldVerdict),
+    st.none() | TEXTS,
+    st.none() | TEXTS,
+    TEXTS,
+    st.booleans(),
+    st.booleans(),
+)
+RESULTS = st.builds(
+    ObjectResult,
+    TEXTS,
+    st.sampled_from(Outcome),
+    st.none() | st.integers(0, 50 * 1024**4),
+    st.none() | TEXTS,
+    st.lists(FIELDS, max_size=2).map(tuple),
+    TEXTS,
+    MOMENTS,
+    MOMENTS,
+    TEXTS,
+)
+
+
+@given(RESULTS, st.floats(0, 1e9))
+def test_a_spooled_result_comes_back_as_it_was(given_result: ObjectResult, seen_at: float) -> None:
+    entry = Entry(given_result, seen_at)
+    line = encode(entry)
+    assert line.count(b"\n") == 1
+    assert decode(line) == entry
+
+
+@given(st.lists(RESULTS, max_size=5), st.sampled_from([1, 100_000]))
+def test_a_spool_can_be_read_again(results: list[ObjectResult], in_memory: int) -> None:
+    with Spool(in_memory) as spool:
+        for number, each in enumerate(results):
+            spool.append(Entry(each, number))
+        for _ in range(2):
+            assert [entry.result for entry in spool] == results
+
+
+def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def write(self, _: bytes) -> None:
+            raise OSError(28, "No space left on device")
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", lambda **_: Full())
+    with Spool() as spool, pytest.raises(S3CopyError, match="No space left on device") as caught:
+        spool.append(Entry(result("a", Outcome.MISSING), 0.0))
+    assert "TMPDIR" in caught.value.hint
+
+
+def test_memory_does_not_grow_with_the_differences(make_tally: MakeTally) -> None:
+    """Three times the differences, with a walk, a round of waiting and the final pass: no more memory."""
+
+    def unchanged(entries: Iterable[Entry], _: object) -> Iterator[tuple[Entry, ObjectResult]]:
+        return ((entry, entry.result) for entry in entries)
+
+    def peak(count: int) -> int:
+        tally = make_tally(50, in_memory=50_000)
+        tracemalloc.start()
+        try:
+            for number in range(count):
+                tally.add(result(f"{number:0100}", Outcome.MISSING), 0.0)
+            tally.revise(unchanged, lambda _: True, lambda _: None)
+            assert sum(1 for _ in tally.iter_final({})) == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(6_000) < 1.1 * peak(2_000)
+
+
+def test_waiting_begins_with_the_newest_pending_result(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    old = datetime(2026, 3, 1, tzinfo=timezone.utc)
+    stale = result("a", Outcome.UNPROVED, source_modified=old, destination_modified=old - timedelta(seconds=1))
+    tally.add(stale, 5.0)
+    tally.add(result("b", Outcome.UNPROVED), 9.0)
+    assert (tally.pending, tally.last_pending_at) == (1, 5.0)
