@@ -112,6 +112,7 @@ def test_credentials_are_those_of_the_moment() -> None:
     held = BotocoreCredentials("k1", "s1", "t1")
     found = bridge(held)
     first = found()
+    assert found() is first
     assert (first.access_key_id, first.secret_access_key, first.session_token) == ("k1", "s1", "t1")
     held.access_key = "k2"
     assert found().access_key_id == "k2"
