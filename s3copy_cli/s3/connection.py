@@ -127,8 +127,11 @@ class Credentials:
         Raises:
             CredentialsError: there are none, or they cannot be renewed.
         """
-        with translate_errors("reading the AWS credentials"):
+        try:
             self._current()
+        except Exception:  # noqa: BLE001  (raised again; called for every request, so the usual case must cost nothing)
+            with translate_errors("reading the AWS credentials"):
+                raise
 
     def __call__(self) -> AwsCredentials:
         """Called by the runtime for each request that it signs."""
