@@ -129,7 +129,7 @@ class Credentials:
         """
         try:
             self._current()
-        except Exception:  # noqa: BLE001  (raised again; called for every request, so the usual case must cost nothing)
+        except Exception:
             with translate_errors("reading the AWS credentials"):
                 raise
 
