@@ -180,7 +180,7 @@ class CrtObjectStore:
             if isinstance(outcome, Answer):
                 try:
                     found.set_result(parse_head(key, outcome.headers))
-                except MalformedAnswerError as problem:
+                except Exception as problem:  # noqa: BLE001  (nobody else would see it, and somebody waits)
                     found.set_exception(malformed(call, problem))
             elif isinstance(outcome, AwsError) and outcome.code in _NOT_THERE:
                 found.set_result(None)

@@ -290,9 +290,13 @@ class Transport:
             options = {"type": S3RequestType.DEFAULT, "operation_name": call.operation}
         self._in_flight.add(flight)
         self._ensure_watch()
-        sent = self._runtime(location.is_https).make_request(
-            request=request, on_headers=flight.on_headers, on_body=flight.on_body, on_done=flight.on_done, **options
-        )
+        try:
+            sent = self._runtime(location.is_https).make_request(
+                request=request, on_headers=flight.on_headers, on_body=flight.on_body, on_done=flight.on_done, **options
+            )
+        except BaseException:
+            self._in_flight.discard(flight)
+            raise
         flight.request = sent
         if flight.is_done:
             flight.request = None
@@ -364,7 +368,10 @@ class Transport:
                 if self._due:
                     pause = min(pause, self._due[0][0] - now)
             for flight in ready:
-                self._begin(flight)
+                try:
+                    self._begin(flight)
+                except Exception as error:  # noqa: BLE001  (somebody waits for an outcome)
+                    flight.on_outcome(translate(flight.call, error))
             self._wake.wait(pause)
             self._wake.clear()
             with self._lock:
