@@ -127,8 +127,11 @@ class Credentials:
         Raises:
             CredentialsError: there are none, or they cannot be renewed.
         """
-        with translate_errors("reading the AWS credentials"):
+        try:
             self._current()
+        except Exception:
+            with translate_errors("reading the AWS credentials"):
+                raise
 
     def __call__(self) -> AwsCredentials:
         """Called by the runtime for each request that it signs."""
@@ -160,7 +163,7 @@ class Credentials:
             raise NoCredentialsError
         frozen = self._credentials.get_frozen_credentials()
         native = self._native
-        if native is None or frozen is not self._frozen:
+        if native is None or frozen != self._frozen:
             if not frozen.access_key or not frozen.secret_key:
                 raise NoCredentialsError
             native = AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)

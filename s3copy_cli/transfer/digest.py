@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +29,13 @@ class FileDigest:
     crc32_composite: str = ""
 
 
-def digest_file(path: Path, part_size: int) -> FileDigest:
+def digest_file(path: Path, part_size: int, on_read: Callable[[], None] = lambda: None) -> FileDigest:
     """Read a file once, in constant memory.
 
     Args:
         path: the file.
         part_size: bytes in each part; a file up to this size is one request without parts.
+        on_read: called now and then; what it raises ends the reading.
 
     Raises:
         OSError: the file cannot be read.
@@ -55,6 +57,7 @@ def digest_file(path: Path, part_size: int) -> FileDigest:
                 finished_crcs = zlib.crc32(_bytes(part_crc), finished_crcs)
                 parts += 1
                 part_md5, part_crc, room = hashlib.md5(usedforsecurity=False), 0, part_size
+            on_read()
             size += len(data)
             room -= len(data)
             part_md5.update(data)

@@ -155,11 +155,9 @@ def _upload_one(
     doing = f"uploading {planned.path} as {planned.key!r}"
     try:
         before = _identity(path)
-        digest = digest_file(path, store.part_size_for(before.size))
-        on_progress(0)
+        digest = _send(store, bucket, planned.key, path, before.size, options, on_progress)
         if digest.size != before.size:
             raise _changed(doing)
-        store.put_file(bucket, planned.key, path, options, on_progress)
         head = store.head(bucket, planned.key)
         if _identity(path) != before:
             raise _changed(doing)
@@ -171,6 +169,44 @@ def _upload_one(
         failure = S3CopyError(doing, f"the file cannot be read: {what}", "Check it and upload it again.", code="File")
         return FileResult(planned, error=failure)
     return FileResult(planned, head=head, checked_by=checked_by, finished_at=clock())
+
+
+def _send(
+    store: ObjectStore,
+    bucket: Bucket,
+    key: str,
+    path: Path,
+    size: int,
+    options: PutOptions,
+    on_progress: Callable[[int], None],
+) -> FileDigest:
+    """Send a file; the digest of its bytes."""
+
+    def go_on() -> None:
+        on_progress(0)
+
+    part_size = store.part_size_for(size)
+    if size <= part_size:
+        digest = digest_file(path, part_size, go_on)
+        if digest.size == size:
+            store.put_file(bucket, key, path, options, on_progress)
+        return digest
+    # The digest of a large file takes about as long as sending it.
+    has_failed = threading.Event()
+
+    def read_on() -> None:
+        if has_failed.is_set():
+            raise _StoppedError
+        go_on()
+
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="s3copy-digest") as reader:
+        reading = reader.submit(digest_file, path, part_size, read_on)
+        try:
+            store.put_file(bucket, key, path, options, on_progress)
+        except BaseException:
+            has_failed.set()
+            raise
+        return reading.result()
 
 
 @dataclass(frozen=True, slots=True)
