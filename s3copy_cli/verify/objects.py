@@ -235,7 +235,10 @@ class ObjectEngine:
 
 
 class _Glance:
-    """Two HEADs under way, side by side and without a thread: the usual object is equal, and needs no more."""
+    """Two HEADs under way, side by side and without a thread: the usual object is equal, and needs no more.
+
+    Not for rules that ask for tags or for the bytes of every object.
+    """
 
     __slots__ = ("_destination", "_key", "_rules", "_source")
 
@@ -258,7 +261,11 @@ class _Glance:
             return None
         if source is None or destination is None:
             return None
-        return judge_at_a_glance(self._key, source, destination, self._rules)
+        result = judge_at_a_glance(self._key, source, destination, self._rules)
+        if result is None:
+            result, _ = judge(self._key, Seen(source), Seen(destination), self._rules)
+        # Anything else stands only after a second look at the source.
+        return result if result is not None and result.outcome is Outcome.PROVED else None
 
     def cancel(self) -> bool:
         return False

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from s3copy_cli.s3 import ListedObject, ObjectHead
-from s3copy_cli.verify.compare import FieldVerdict, Outcome, Rules, are_proved_by_listing, compare_heads
+from s3copy_cli.verify.compare import (
+    FieldComparison,
+    FieldVerdict,
+    Outcome,
+    Rules,
+    are_proved_by_listing,
+    compare_heads,
+    not_comparable,
+)
 
 Head = Callable[..., ObjectHead]
 A, B = "a" * 32, "b" * 32
@@ -194,3 +202,105 @@ def test_every_outcome_has_a_sigil_of_its_own() -> None:
         "unproved": "?",
         "error": "!",
     }
+
+
+def etag(reason: str, source: str, destination: str) -> FieldComparison:
+    return FieldComparison("etag", FieldVerdict.NOT_COMPARABLE, source, destination, reason)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "encryptions", "reason"),
+    [
+        (A, B, ("aws:kms", ""), "an ETag is not a digest of the bytes under aws:kms"),
+        (A, A, ("", "SSE-C"), "an ETag is not a digest of the bytes under SSE-C"),
+        (A, B, ("aws:kms", "SSE-C"), "an ETag is not a digest of the bytes under SSE-C and aws:kms"),
+        (f"{A}-2", f"{A}-3", ("", ""), "multipart ETags of 2 and 3 parts"),
+        (f"{A}-2", f"{B}-2", ("", ""), "two multipart ETags; the parts may be cut differently"),
+        (f"{A}-2", A, ("", ""), "a multipart ETag on one side, a plain one on the other"),
+        (A, f"{A}-2", ("", ""), "a multipart ETag on one side, a plain one on the other"),
+        (A, "opaque", ("", ""), "an ETag that has not the form of an MD5"),
+        ("opaque", A, ("", ""), "an ETag that has not the form of an MD5"),
+        (f"{A}-1", "opaque", ("", ""), "an ETag that has not the form of an MD5"),
+    ],
+)
+def test_why_etags_say_nothing(
+    head: Head, source: str, destination: str, encryptions: tuple[str, str], reason: str
+) -> None:
+    sides = [
+        head(etag=value, encryption=encryption)
+        for value, encryption in zip((source, destination), encryptions, strict=True)
+    ]
+    assert compare_heads(*sides).fields[1] == etag(reason, source, destination)
+
+
+def checksum(verdict: FieldVerdict, source: str | None, destination: str | None, reason: str = "") -> FieldComparison:
+    proves = verdict is not FieldVerdict.NOT_COMPARABLE
+    return FieldComparison("checksum-CRC32", verdict, source, destination, reason, proves_content=proves)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "expected"),
+    [
+        (("x", FULL), ("x", FULL), checksum(FieldVerdict.EQUAL, "x", "x")),
+        (("x", ""), ("x", FULL), checksum(FieldVerdict.EQUAL, "x", "x")),
+        (("x", FULL), ("y", FULL), checksum(FieldVerdict.DIFFER, "x", "y")),
+        (("x-2", "COMPOSITE"), ("x-2", "COMPOSITE"), checksum(FieldVerdict.EQUAL, "x-2", "x-2")),
+        (("x-2", FULL), ("x-2", "COMPOSITE"), checksum(FieldVerdict.EQUAL, "x-2", "x-2")),
+        (("x", FULL), None, checksum(FieldVerdict.NOT_COMPARABLE, "x", None, "the destination has no such checksum")),
+        (None, ("x", FULL), checksum(FieldVerdict.NOT_COMPARABLE, None, "x", "the source has no such checksum")),
+        (
+            ("x-2", "COMPOSITE"),
+            ("y-2", "COMPOSITE"),
+            checksum(
+                FieldVerdict.NOT_COMPARABLE, "x-2", "y-2", "two checksums of parts; the parts may be cut differently"
+            ),
+        ),
+        (
+            ("x", "COMPOSITE"),
+            ("x", FULL),
+            checksum(FieldVerdict.NOT_COMPARABLE, "x", "x", "COMPOSITE in the source, FULL_OBJECT at the destination"),
+        ),
+        (
+            ("x-2", "COMPOSITE"),
+            ("x-3", "COMPOSITE"),
+            checksum(
+                FieldVerdict.NOT_COMPARABLE,
+                "x-2",
+                "x-3",
+                "COMPOSITE of 2 parts in the source, COMPOSITE of 3 parts at the destination",
+            ),
+        ),
+    ],
+)
+def test_checksums_field_by_field(
+    head: Head, source: tuple[str, str] | None, destination: tuple[str, str] | None, expected: FieldComparison
+) -> None:
+    sides = [
+        head(checksums={"CRC32": side[0]}, checksum_type=side[1]) if side else head() for side in (source, destination)
+    ]
+    assert compare_heads(*sides).fields[2] == expected
+
+
+def test_every_other_field_as_it_is_told(head: Head) -> None:
+    comparison = compare_heads(head(missing_metadata=2, metadata={"a": "1"}), head(missing_metadata=1, metadata={}))
+    assert comparison.fields == (
+        FieldComparison("size", FieldVerdict.EQUAL, "5", "5", is_required=True),
+        FieldComparison("etag", FieldVerdict.EQUAL, head().etag, head().etag, proves_content=True),
+        FieldComparison("Content-Type", FieldVerdict.EQUAL, "text/csv", "text/csv", is_required=True),
+        FieldComparison("x-amz-meta-a", FieldVerdict.DIFFER, "1", None, is_required=True),
+        FieldComparison(
+            "x-amz-missing-meta",
+            FieldVerdict.NOT_COMPARABLE,
+            "2",
+            "1",
+            "S3 cannot return some metadata entries as headers",
+            is_required=True,
+        ),
+    )
+    assert compare_heads(head(body=b""), head(body=b"")).fields[0].proves_content
+    assert not not_comparable("content", "x").is_required
+
+
+def test_what_a_side_lacks_is_named_in_the_order_of_names(head: Head) -> None:
+    both = compare_heads(head(checksums={"SHA256": "a", "CRC32": "b"}), head(checksums={"MD5": "c"}))
+    assert [field.name for field in both.fields[2:5]] == ["checksum-CRC32", "checksum-MD5", "checksum-SHA256"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from s3copy_cli.verify.objects import ObjectEngine
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.verify.scope import EVERYTHING, Scope
 from s3copy_cli.verify.tally import Tally
-from s3copy_cli.verify.waiting import wait_for_copies
+from s3copy_cli.verify.waiting import Settling, wait_for_copies
 
 Head = Callable[..., ObjectHead]
 
@@ -318,3 +318,57 @@ def test_deleted_while_waiting(waiting: Waiting, head: Head) -> None:
     waiting.run(30)
     assert waiting.tally.source_objects == 0
     assert waiting.tally.source_bytes == 0
+
+
+class Followed:
+    """One result, followed until it is settled; what is looked at next is `found`."""
+
+    def __init__(self, time: Any, wait: float) -> None:
+        self.time = time
+        self.looks: list[float] = []
+        self.told: list[int] = []
+        self.found: ObjectResult | None = ObjectResult("k", Outcome.MISSING)
+        self.parked: dict[str, datetime] = {}
+        self.settling = Settling(
+            self._look,
+            lambda: self.parked,
+            lambda result: result.outcome is Outcome.MISSING,
+            wait,
+            time.clock(),
+            self.told.append,
+        )
+
+    def _look(self, key: str) -> ObjectResult | None:
+        assert key == "k"
+        self.looks.append(self.time.seconds)
+        return self.found
+
+
+MISSING = ObjectResult("k", Outcome.MISSING, source_modified=datetime(2026, 3, 1, 12, tzinfo=timezone.utc))
+
+
+@pytest.mark.parametrize("wait", [0.5, 1.0, 20.0])
+def test_a_single_result_is_followed_until_its_time_is_over(fake_time: Any, wait: float) -> None:
+    followed = Followed(fake_time, wait)
+    assert followed.settling.settle(MISSING) is followed.found
+    assert followed.looks[-1] == pytest.approx(wait)
+    assert followed.settling.seconds == pytest.approx(wait)
+    assert followed.told == [1, 0]
+    assert len(followed.looks) < 12
+
+
+def test_a_single_result_that_settles_is_not_followed_further(fake_time: Any) -> None:
+    followed = Followed(fake_time, 20.0)
+    fake_time.on_sleep = lambda now: now > 1 and setattr(followed, "found", None)
+    assert followed.settling.settle(MISSING) is None
+    assert 1 < followed.settling.seconds < 3
+
+
+def test_a_single_result_that_cannot_change_is_not_followed(fake_time: Any) -> None:
+    followed = Followed(fake_time, 20.0)
+    proved = ObjectResult("k", Outcome.PROVED)
+    assert followed.settling.settle(proved) is proved
+    assert Followed(fake_time, 0.0).settling.settle(MISSING) is MISSING
+    followed.parked = {"k": fake_time.now()}
+    assert followed.settling.settle(MISSING) is MISSING
+    assert (followed.looks, fake_time.seconds) == ([], 0.0)

@@ -66,6 +66,20 @@ def test_which_scopes_are_everything() -> None:
         assert not scope.is_everything
 
 
+def test_two_prefixes_that_exclude_each_other_leave_nothing() -> None:
+    scope = Scope("in/").narrowed("out/")
+    assert scope.keys == ()
+    assert not scope.covers("in/a")
+    assert Scope("in/").narrowed("in/a") == Scope("in/a")
+    assert Scope("in/a").narrowed("in/") == Scope("in/a")
+
+
+def test_a_listing_that_needs_no_change_is_passed_through() -> None:
+    lines = listing("ab", "")
+    assert EVERYTHING.iter_source(lines) is lines
+    assert EVERYTHING.iter_destination(lines) is lines
+
+
 def test_named_keys_come_in_order_and_once() -> None:
     scope = EVERYTHING.limited_to(["b", "\U0001f600", "a", "b", "￿"])
     assert scope.keys == ("a", "b", "￿", "\U0001f600")

@@ -1,0 +1,104 @@
+"""What counts as a reason, and how it is said."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from s3copy_cli.verify.compare import Outcome
+from s3copy_cli.verify.verdict import find_reasons
+
+
+def world(**changes: Any) -> dict[str, Any]:
+    """A run in which all is well, but for the changes: what `find_reasons` looks at and nothing else."""
+    values: dict[str, Any] = {
+        "counts": {},
+        "is_complete": True,
+        "log_errors": 0,
+        "incomplete": "",
+        "parked": 0,
+        "depth": 0,
+        "queue_unreadable": "",
+        "failures": 0,
+        "metrics_unreadable": "",
+        "dropped": 0,
+        **changes,
+    }
+    counts = {outcome: values["counts"].get(outcome, 0) for outcome in Outcome}
+    measures = {"destination_delivery_failures": values["failures"]}
+    return {
+        "objects": SimpleNamespace(counts=counts, is_complete=values["is_complete"]),
+        "logs": SimpleNamespace(
+            unrecovered=values["log_errors"], scan=SimpleNamespace(incomplete=values["incomplete"])
+        ),
+        "dead_letter": SimpleNamespace(
+            unrecovered=values["parked"],
+            queue=SimpleNamespace(depth=values["depth"], unreadable=values["queue_unreadable"]),
+        ),
+        "metrics": SimpleNamespace(
+            value=measures.__getitem__, unreadable=values["metrics_unreadable"], dropped_lately=values["dropped"]
+        ),
+    }
+
+
+EXTRA = {Outcome.EXTRA: 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "reasons"),
+    [
+        ({}, {}, []),
+        ({"counts": {Outcome.PROVED: 5}}, {"strict": True, "propagate_deletes": True}, []),
+        ({"counts": {Outcome.MISSING: 1}}, {}, ["1 object missing at the destination"]),
+        ({"counts": {Outcome.DIFFERS: 2}}, {}, ["2 objects different at the destination"]),
+        ({"counts": {Outcome.UNPROVED: 2}}, {}, ["2 objects that could not be proved equal"]),
+        ({"counts": {Outcome.ERROR: 2}}, {}, ["2 objects that could not be looked at"]),
+        ({"counts": EXTRA}, {}, []),
+        ({"counts": EXTRA}, {"strict": True}, ["2 objects only at the destination (--strict)"]),
+        (
+            {"counts": EXTRA},
+            {"propagate_deletes": True},
+            ["2 objects only at the destination (deletes are propagated)"],
+        ),
+        (
+            {"counts": EXTRA},
+            {"strict": True, "is_partial": True},
+            ["2 objects only at the destination (--strict)"],
+        ),
+        (
+            {"counts": EXTRA},
+            {"propagate_deletes": True, "is_partial": True},
+            ["2 objects only at the destination (deletes are propagated)"],
+        ),
+        (
+            {"is_complete": False},
+            {},
+            ["verify stopped there (--fail-fast): the rest was not looked at"],
+        ),
+        ({"log_errors": 1}, {}, ["1 unrecovered error in the logs"]),
+        ({"incomplete": "no group"}, {}, ["the logs could not be read completely: no group"]),
+        ({"parked": 2}, {}, ["2 unrecovered events in the dead-letter queue"]),
+        ({"queue_unreadable": "the queue is missing"}, {}, ["the queue is missing"]),
+        ({"failures": 3}, {}, ["3 events that Lambda could not park"]),
+        ({"metrics_unreadable": "no right"}, {}, ["no right"]),
+        ({"dropped": 9}, {}, []),
+        (
+            {"dropped": 3, "depth": 2, "log_errors": 1},
+            {},
+            [
+                "1 unrecovered error in the logs",
+                "1 event dropped by Lambda that are not in the dead-letter queue",
+            ],
+        ),
+        ({"dropped": 2, "depth": 2, "log_errors": 1}, {}, ["1 unrecovered error in the logs"]),
+        (
+            {"log_errors": 1, "incomplete": "x", "parked": 1, "failures": 1, "dropped": 1},
+            {"is_partial": True},
+            [],
+        ),
+    ],
+)
+def test_reasons(changes: dict[str, Any], options: dict[str, bool], reasons: list[str]) -> None:
+    assert list(find_reasons(**world(**changes), **{"strict": False, **options})) == reasons
