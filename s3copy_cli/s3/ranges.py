@@ -16,7 +16,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import chain, pairwise
+from itertools import chain, islice
+from operator import lt
 
 from s3copy_cli.s3.types import ListedObject
 from s3copy_cli.s3.xml import MalformedAnswerError, ObjectPage
@@ -126,7 +127,7 @@ class ListingPlan:
             MalformedAnswerError: it cannot be what was asked for; nothing has changed.
         """
         keys = [entry.key for entry in page.objects]
-        is_sorted = not keys or (stretch.after < keys[0] and all(one < other for one, other in pairwise(keys)))
+        is_sorted = not keys or (stretch.after < keys[0] and all(map(lt, keys, islice(keys, 1, None))))
         if page.is_truncated and page.token == stretch.token:
             raise MalformedAnswerError("a page leads to itself")
         if not is_sorted and stretch.until is not None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache, partial
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -19,7 +20,7 @@ from s3copy_cli.s3.types import DeleteFailure, ListedObject, MultipartUpload, Ob
 
 # The order of AWS; other implementations take the slower way.
 _ENTRY = re.compile(
-    "<Key>([!-%'-;=-~]+)</Key>"
+    "<Contents><Key>([!-%'-;=-~]+)</Key>"
     "<LastModified>([0-9T:.Z-]+)</LastModified>"
     '<ETag>(?:&quot;|&#34;|")?([0-9A-Za-z+/=._-]*)(?:&quot;|&#34;|")?</ETag>'
     "(?:<Checksum(?:Algorithm|Type)>[0-9A-Z_]+</Checksum(?:Algorithm|Type)>)*"
@@ -27,6 +28,10 @@ _ENTRY = re.compile(
     "(?:<StorageClass>([A-Z_]+)</StorageClass>)?"
     r"</Contents>\s*"
 )
+# What `_ENTRY.split` gives for each entry: what stands before it, and its five groups.
+_COLUMNS = 6
+# A ListedObject of a tuple, without a call into Python for each.
+_LISTED = partial(tuple.__new__, ListedObject)
 _VERSIONING = ("VersioningConfiguration", "GetBucketVersioningResponse")
 
 
@@ -85,21 +90,21 @@ def parse_objects(body: bytes) -> ObjectPage:
         MalformedAnswerError: it is not one.
     """
     try:
-        head, *chunks = body.decode().split("<Contents>")
+        pieces = _ENTRY.split(body.decode())
     except UnicodeDecodeError as error:
         raise MalformedAnswerError("not UTF-8") from error
-    tail = ""
-    if chunks:
-        last, separator, tail = chunks[-1].rpartition("</Contents>")
-        chunks[-1] = last + separator
-    found = [_ENTRY.fullmatch(chunk) for chunk in chunks]
-    is_plain = None not in found
-    root = _root((head + tail).encode() if is_plain else body, "ListBucketResult")
+    # What is around the entries, and then one column of them after the other: no loop of ours touches a single entry.
+    rest, keys, times, etags, sizes, classes = (pieces[column::_COLUMNS] for column in range(_COLUMNS))
+    root = _root("".join(rest).encode(), "ListBucketResult")
+    if root.find("Contents") is not None:
+        # Another shape, of some at least.
+        root, keys = _root(body, "ListBucketResult"), []
     is_encoded = root.findtext("EncodingType") == "url"
-    if is_plain:
-        objects = [_from_match(match.groups(), is_encoded) for match in found if match]
-    else:
-        objects = [_from_element(entry, is_encoded) for entry in root.iterfind("Contents")]
+    objects = [_from_element(entry, is_encoded) for entry in root.iterfind("Contents")]
+    if keys:
+        keys = [_decoded(key, is_encoded) if "%" in key or "+" in key else key for key in keys]
+        names = [name or "STANDARD" for name in classes]
+        objects = list(map(_LISTED, zip(keys, map(int, sizes), etags, map(_parse_time, times), names, strict=True)))
     count = root.findtext("KeyCount")
     prefixes = sum(1 for _ in root.iterfind("CommonPrefixes"))
     if count is not None and _number(count) != len(objects) + prefixes:
@@ -223,19 +228,18 @@ def parse_time(text: str) -> datetime:
     Raises:
         MalformedAnswerError: it is none.
     """
+    return _parse_time(text)
+
+
+# Neighbours in a listing were often written in the same second.
+@lru_cache(4096)
+def _parse_time(text: str) -> datetime:
     try:
         # Python 3.10 takes no "Z".
         moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
     except ValueError as error:
         raise MalformedAnswerError(f"{text!r} is not a time") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-def _from_match(groups: tuple[str, ...], is_encoded: bool) -> ListedObject:
-    key, modified, etag, size, storage_class = groups
-    if is_encoded and ("%" in key or "+" in key):
-        key = _decoded(key, is_encoded)
-    return ListedObject(key, int(size), etag, parse_time(modified), storage_class or "STANDARD")
 
 
 def _from_element(entry: ElementTree.Element, is_encoded: bool) -> ListedObject:

@@ -66,6 +66,9 @@ class Outcome(Enum):
     UNPROVED = "unproved"
     ERROR = "error"
 
+    # Every object is counted by it, and Enum's own is a call into Python.
+    __hash__ = object.__hash__
+
     @property
     def sigil(self) -> str:
         """One character for tables."""
@@ -209,9 +212,7 @@ def are_proved_by_listing(source: ListedObject, destination: ListedObject, *, ru
         rules.storage_class and not _is_class_kept(source.storage_class, destination.storage_class)
     ):
         return False
-    return source.size == 0 or (
-        source.etag == destination.etag and not _etag_obstacle(source.etag, destination.etag, ("", ""))
-    )
+    return source.size == 0 or (source.etag == destination.etag and _DIGEST.fullmatch(source.etag) is not None)
 
 
 def _conclude(fields: list[FieldComparison]) -> Comparison:

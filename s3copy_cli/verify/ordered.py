@@ -58,7 +58,11 @@ def iter_in_order(
     waiting: deque[tuple[Item, Begun[Result]]] = deque()
     try:
         for item in items:
-            waiting.append((item, begin(item)))
+            begun = begin(item)
+            if not waiting and begun.done():
+                yield item, begun.result()
+                continue
+            waiting.append((item, begun))
             # What is done already is handed out at once: somebody may be waiting for it.
             while waiting and (len(waiting) >= window or waiting[0][1].done()):
                 first, begun = waiting.popleft()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from s3copy_cli.verify.compare import (
     FieldComparison,
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from s3copy_cli.s3 import ObjectHead
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectResult:
-    """What is known about one key.
+class ObjectResult(NamedTuple):
+    """What is known about one key; a tuple, because there are millions of them.
 
     Attributes:
         key: the object's key.

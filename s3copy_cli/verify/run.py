@@ -178,7 +178,7 @@ def verify_pipeline(
         explain = make_explain(facts, deployed, options)
         showcase, sizes = Showcase(options.max_listed), Sizes(facts)
         for provisional in tally.iter_final({}):
-            result = replace(provisional, cause=explain(provisional))
+            result = provisional._replace(cause=explain(provisional))
             showcase.add(result)
             sizes.add(result)
             if sink is not None and (sink.wants_proved or result.outcome is not Outcome.PROVED):

@@ -78,7 +78,7 @@ class Scope:
             key = entry.key[length:]
             # The prefix itself may be an object; the source can have none without a name.
             if key:
-                yield replace(entry, key=key)
+                yield entry._replace(key=key)
 
 
 EVERYTHING = Scope()

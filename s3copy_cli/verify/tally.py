@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from types import TracebackType
@@ -170,7 +169,7 @@ class Tally:
             if not self.is_complete:
                 return
         elif self._keep is not None and self._counts[Outcome.PROVED]:
-            self._uncount(replace(result, outcome=Outcome.PROVED))
+            self._uncount(result._replace(outcome=Outcome.PROVED))
         self._count(result)
         yield _explained(result, causes)
 
@@ -213,4 +212,4 @@ class Showcase:
 
 def _explained(result: ObjectResult, causes: Mapping[str, str]) -> ObjectResult:
     cause = "" if result.outcome is Outcome.PROVED else result.message or causes.get(result.key, "")
-    return replace(result, cause=cause) if cause else result
+    return result._replace(cause=cause) if cause else result

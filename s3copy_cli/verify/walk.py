@@ -60,13 +60,14 @@ def _iter_sorted(listing: Iterable[ListedObject], which: str) -> Iterator[Listed
     # No key is empty, so that the first one is greater.
     previous = ""
     for entry in listing:
-        if entry.key <= previous:
+        key = entry.key
+        if key <= previous:
             raise S3CopyError(
                 f"walking the listing of the {which} bucket",
-                f"it is not sorted by key: {entry.key!r} came after {previous!r}",
+                f"it is not sorted by key: {key!r} came after {previous!r}",
                 "Nothing can be proved from such a listing. General purpose buckets on AWS are sorted; directory "
                 "buckets and some S3-compatible stores are not.",
                 code="ListingNotSorted",
             )
-        previous = entry.key
+        previous = key
         yield entry

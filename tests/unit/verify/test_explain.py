@@ -19,7 +19,7 @@ from s3copy_cli.verify.results import ObjectResult
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 MS = int(MOMENT.timestamp() * 1000)
 MISSING = ObjectResult("k", Outcome.MISSING, 5_200_000_000, "e", source_modified=MOMENT)
-DIFFERS = replace(MISSING, outcome=Outcome.DIFFERS, destination_modified=MOMENT)
+DIFFERS = MISSING._replace(outcome=Outcome.DIFFERS, destination_modified=MOMENT)
 EXTRA = ObjectResult("k", Outcome.EXTRA, 1, "e", destination_modified=MOMENT)
 EVIDENCE = Evidence(since=MOMENT - timedelta(hours=1), created_at=MOMENT - timedelta(hours=1))
 TRIGGER = Finding("trigger_missing", "the trigger is missing")
@@ -101,7 +101,7 @@ def said(outcome: str, seconds: float) -> dict[str, LastWord]:
         ),
         # LastModified has whole seconds, the log has milliseconds.
         (
-            replace(MISSING, source_modified=MOMENT + timedelta(milliseconds=900)),
+            MISSING._replace(source_modified=MOMENT + timedelta(milliseconds=900)),
             evidence(last_words=said("copied", 0.5)),
             "the function copied it at 2026-03-01 12:00:00 UTC: it was deleted from the destination after that",
         ),

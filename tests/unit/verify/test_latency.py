@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -155,7 +154,7 @@ def test_estimates_are_of_what_was_copied_in_the_range() -> None:
     estimates.add(copied("in it", 4.0))
     # The upload of a multipart object begins before its parts are there: no estimate, but an object.
     estimates.add(copied("multipart", -1.0, at=MOMENT + timedelta(minutes=1)))
-    estimates.add(replace(copied("unknown"), source_modified=None))
+    estimates.add(copied("unknown")._replace(source_modified=None))
     assert estimates.objects == 2
     found = estimates.sketch.summary()
     assert found is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -186,8 +185,8 @@ def test_what_a_running_copy_would_explain(head: Head) -> None:
     earlier = moment - timedelta(seconds=5)
     stale = ObjectResult("k", Outcome.UNPROVED, source_modified=moment, destination_modified=earlier)
     assert is_pending(stale)
-    assert not is_pending(replace(stale, source_modified=earlier))
-    assert not is_pending(replace(stale, source_modified=None))
+    assert not is_pending(stale._replace(source_modified=earlier))
+    assert not is_pending(stale._replace(source_modified=None))
     assert is_pending(ObjectResult("k", Outcome.MISSING))
     assert not is_pending(ObjectResult("k", Outcome.ERROR))
     assert not is_pending(ObjectResult("k", Outcome.EXTRA))
