@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None, environ: Mapping[str, str] | No
     _guard_streams()
     # Millions of small objects that die at once and refer to nothing: looking for cycles among them every 700 costs a
     # quarter of the time of a verification (docs/performance.md). Memory grows by a megabyte or two.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(200_000, 20, 100)
     line = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(int(run(line, os.environ if environ is None else environ)))
 
