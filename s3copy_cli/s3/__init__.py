@@ -4,7 +4,7 @@ Commands talk to `ObjectStore`; which client stands behind it is this package's 
 """
 
 from s3copy_cli.s3.crt_store import CrtObjectStore, open_store
-from s3copy_cli.s3.store import ObjectStore
+from s3copy_cli.s3.store import HeadUnderWay, ObjectStore
 from s3copy_cli.s3.types import (
     Bucket,
     DeleteFailure,
@@ -19,6 +19,7 @@ __all__ = [
     "Bucket",
     "CrtObjectStore",
     "DeleteFailure",
+    "HeadUnderWay",
     "ListedObject",
     "MultipartUpload",
     "ObjectHead",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from s3copy_cli.s3.types import ObjectHead
 from s3copy_cli.s3.xml import MalformedAnswerError
@@ -19,6 +20,9 @@ _CONTENT_HEADERS = {
 }
 _METADATA = "x-amz-meta-"
 _CHECKSUM = "x-amz-checksum-"
+# Groups of headers without a common prefix.
+_CONTENT = "content"
+_OTHER = "other"
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -37,18 +41,12 @@ def parse_head(key: str, headers: Iterable[tuple[str, str]]) -> ObjectHead:
     metadata: dict[str, str] = {}
     checksums: dict[str, str] = {}
     other: dict[str, str] = {}
-    for name, value in headers:
-        name = name.lower()
-        if name.startswith(_METADATA):
-            name = name[len(_METADATA) :]
-            # Several headers of one name are one value, as for every HTTP header that may be repeated.
-            metadata[name] = f"{metadata[name]},{value}" if name in metadata else value
-        elif name.startswith(_CHECKSUM):
-            checksums[name[len(_CHECKSUM) :].upper()] = value
-        elif name in _CONTENT_HEADERS:
-            content[_CONTENT_HEADERS[name]] = value
-        else:
-            other[name] = value
+    groups = {_CONTENT: content, _METADATA: metadata, _CHECKSUM: checksums, _OTHER: other}
+    for raw_name, value in headers:
+        prefix, name = _place(raw_name)
+        group = groups[prefix]
+        # Several headers of one name are one value, as for every HTTP header that may be repeated.
+        group[name] = f"{group[name]},{value}" if group is metadata and name in group else value
     checksum_type = checksums.pop("TYPE", "")
     size = other.get("content-length", "")
     if not (size.isascii() and size.isdigit()) or "etag" not in other or "last-modified" not in other:
@@ -71,6 +69,18 @@ def parse_head(key: str, headers: Iterable[tuple[str, str]]) -> ObjectHead:
     )
 
 
+@lru_cache(1024)
+def _place(name: str) -> tuple[str, str]:
+    """To which group a header belongs, and what it is called there. The same few names are in every answer."""
+    name = name.lower()
+    for prefix in (_METADATA, _CHECKSUM):
+        if name.startswith(prefix):
+            bare = name[len(prefix) :]
+            return prefix, bare.upper() if prefix == _CHECKSUM else bare
+    return (_CONTENT, _CONTENT_HEADERS[name]) if name in _CONTENT_HEADERS else (_OTHER, name)
+
+
+@lru_cache(4096)
 def parse_http_time(text: str) -> datetime:
     """A time as HTTP writes it, e.g. "Thu, 01 Jan 2026 00:00:00 GMT".
 

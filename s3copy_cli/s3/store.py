@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +18,16 @@ from s3copy_cli.s3.types import (
 
 # S3 deletes, and lists, at most so many keys in one request.
 KEYS_PER_REQUEST = 1000
+
+
+class HeadUnderWay(Protocol):
+    """A `head` that was begun."""
+
+    def done(self) -> bool:
+        """Whether `result` needs no waiting."""
+
+    def result(self) -> ObjectHead | None:
+        """What `head` would have come to, or its error."""
 
 
 class ObjectStore(Protocol):
@@ -50,10 +59,10 @@ class ObjectStore(Protocol):
         HEAD does not tell a missing bucket from a missing object: that is None too.
         """
 
-    def submit_head(self, bucket: Bucket, key: str) -> Future[ObjectHead | None]:
-        """Begin a `head`; its result or its error is the future's. Ask for many, then wait: no thread is needed.
+    def submit_head(self, bucket: Bucket, key: str) -> HeadUnderWay:
+        """Begin a `head`. Ask for many, then wait: no thread is needed.
 
-        The caller bounds how many are under way; each takes a few KiB. Cancelling the future has no effect.
+        The caller bounds how many are under way; each takes a few KiB.
 
         Raises:
             CredentialsError: there is nothing to sign with.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from s3copy_cli.aws import S3_CONCURRENCY
 from s3copy_cli.errors import AwsError
-from s3copy_cli.s3 import Bucket, ObjectHead, ObjectStore
+from s3copy_cli.s3 import Bucket, HeadUnderWay, ObjectStore
 from s3copy_cli.verify.compare import FieldComparison, Outcome, Rules, are_proved_by_listing, not_comparable
 from s3copy_cli.verify.content import RANGES_IN_WORK, ContentChanged, ContentComparer
 from s3copy_cli.verify.ordered import Begun, Known, iter_in_order
@@ -242,9 +242,7 @@ class _Glance:
 
     __slots__ = ("_destination", "_key", "_rules", "_source")
 
-    def __init__(
-        self, key: str, source: Future[ObjectHead | None], destination: Future[ObjectHead | None], rules: Rules
-    ) -> None:
+    def __init__(self, key: str, source: HeadUnderWay, destination: HeadUnderWay, rules: Rules) -> None:
         self._key = key
         self._source = source
         self._destination = destination
