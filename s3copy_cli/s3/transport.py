@@ -5,6 +5,7 @@ What it leaves to us: throttling by status 429 and servers that never answer. On
 
 from __future__ import annotations
 
+import ctypes
 import heapq
 import itertools
 import threading
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, TypeVar
 
-from awscrt.auth import AwsCredentialsProvider
+from awscrt.auth import AwsCredentials, AwsCredentialsProvider
 from awscrt.http import HttpHeaders, HttpRequest
 from awscrt.io import ClientBootstrap, ClientTlsContext, DefaultHostResolver, EventLoopGroup, TlsContextOptions
 from awscrt.s3 import (
@@ -167,6 +168,7 @@ class Transport:
         self._due: list[tuple[float, int, _Flight]] = []
         self._number = itertools.count()
         self._lock = threading.Lock()
+        self._here = threading.local()
         self._watch: threading.Thread | None = None
         self._wake = threading.Event()
 
@@ -240,6 +242,7 @@ class Transport:
 
     def landed(self, flight: _Flight, error: Exception | None, status: int) -> None:
         """Called in the runtime's thread when a request has ended."""
+        self._keep_thread_state()
         self._in_flight.discard(flight)
         call = flight.call
         if self._trace is not None:
@@ -326,11 +329,27 @@ class Transport:
                     tls_connection_options=tls,
                     signing_config=create_default_s3_signing_config(
                         region=self._region,
-                        credential_provider=AwsCredentialsProvider.new_delegate(self._credentials),
+                        credential_provider=AwsCredentialsProvider.new_delegate(self._sign_with),
                     ),
                     throughput_target_gbps=THROUGHPUT_GBPS,
                 )
             return self._client
+
+    def _sign_with(self) -> AwsCredentials:
+        """Called by the runtime for each request, in another of its threads than `landed`."""
+        self._keep_thread_state()
+        return self._credentials()
+
+    def _keep_thread_state(self) -> None:
+        """Have Python remember the calling thread, which is one of the runtime's, until the process ends.
+
+        Otherwise Python makes a thread state, with a stack of its own, for each call-back, and takes it down again:
+        four times for each request, and each time the system maps and unmaps memory. The count that is raised here and
+        never lowered is what keeps it (Python/C API, PyGILState_Ensure).
+        """
+        if not hasattr(self._here, "is_kept"):
+            self._here.is_kept = True
+            ctypes.pythonapi.PyGILState_Ensure()
 
     def _repeat(self, flight: _Flight) -> None:
         """Have the watch send it again, later each time."""

@@ -16,6 +16,7 @@ import pytest
 
 from s3copy_cli.errors import AwsError, CredentialsError
 from s3copy_cli.s3 import Bucket, CrtObjectStore, MultipartUpload, ObjectVersion, PutOptions
+from s3copy_cli.s3.wire import Call
 
 BUCKET = Bucket("source", "123456789012")
 KEYS = [f"key-{number:05}" for number in range(3500)]
@@ -361,3 +362,22 @@ def test_calls_are_traced(server: Any, open_scripted: Callable[..., CrtObjectSto
     assert store.head(BUCKET, "k") is None
     (line,) = lines
     assert re.fullmatch(r"  s3:HeadObject 404 \d+ ms", line)
+
+
+def test_python_keeps_the_threads_of_the_runtime(server: Any, scripted: CrtObjectStore) -> None:
+    """Or each call-back would cost a thread state: half the processor time of a HEAD."""
+    server.script = lambda *_: server.reply()
+    here = threading.local()
+    threads, fresh, done = set(), [], threading.Semaphore(0)
+
+    def note(_: object) -> None:
+        threads.add(threading.get_ident())
+        if not hasattr(here, "is_known"):
+            here.is_known = True
+            fresh.append(threading.get_ident())
+        done.release()
+
+    for _ in range(10):
+        scripted._transport.submit(Call("HeadObject", "HEAD", BUCKET, "looking", "k"), note)
+        assert done.acquire(timeout=60)
+    assert len(fresh) == len(threads)
