@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from types import TracebackType
 
 from s3copy_cli.aws import S3_CONCURRENCY
@@ -87,8 +88,8 @@ class ObjectEngine:
             scope.iter_source(self._store.iter_objects(self._source, scope.source_prefix)),
             scope.iter_destination(self._store.iter_objects(self._destination, scope.destination_listing_prefix)),
         )
-        glanced = iter_in_order(pairs, self._begin_glance, _WINDOW)
-        for _, result in iter_in_order(glanced, self._begin_look, _WINDOW):
+        glanced = iter_in_order(pairs, self._begin_glance, _WINDOW, self._known_by_listing)
+        for _, result in iter_in_order(glanced, self._begin_look, _WINDOW, itemgetter(1)):
             if result is not None:
                 yield result
 
@@ -204,21 +205,21 @@ class ObjectEngine:
             next(iter(self._store.iter_objects(bucket, prefix=key)), None)
         self._are_buckets_confirmed = True
 
+    def _known_by_listing(self, pair: Pair) -> ObjectResult | None:
+        """The result of a pair that needs no request."""
+        key, source, destination = pair
+        if not self._is_listing_enough or source is None or destination is None:
+            return None
+        if not are_proved_by_listing(source, destination, rules=self._rules):
+            return None
+        times = source.last_modified, destination.last_modified
+        return ObjectResult(key, Outcome.PROVED, source.size, source.etag, (), "", *times)
+
     def _begin_glance(self, pair: Pair) -> Begun[ObjectResult | None]:
         """The result of a pair that is plainly equal; None for one that needs a look."""
         source, destination = pair.source, pair.destination
         if source is None or destination is None:
             return Known(None)
-        if self._is_listing_enough and are_proved_by_listing(source, destination, rules=self._rules):
-            result = ObjectResult(
-                pair.key,
-                Outcome.PROVED,
-                source.size,
-                source.etag,
-                source_modified=source.last_modified,
-                destination_modified=destination.last_modified,
-            )
-            return Known(result)
         is_alike = source.etag == destination.etag and source.size == destination.size
         if not is_alike or self._rules.tags or self._rules.prove_all:
             return Known(None)
@@ -230,8 +231,8 @@ class ObjectEngine:
         )
 
     def _begin_look(self, glanced: tuple[Pair, ObjectResult | None]) -> Begun[ObjectResult | None]:
-        pair, result = glanced
-        return self._pool.submit(self.look, pair.key) if result is None else Known(result)
+        pair, _ = glanced
+        return self._pool.submit(self.look, pair.key)
 
 
 class _Glance:

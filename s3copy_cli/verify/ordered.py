@@ -45,8 +45,15 @@ class Known(Generic[Result]):
         return False
 
 
+def _nothing_known(_: object) -> None:
+    return None
+
+
 def iter_in_order(
-    items: Iterable[Item], begin: Callable[[Item], Begun[Result]], window: int
+    items: Iterable[Item],
+    begin: Callable[[Item], Begun[Result]],
+    window: int,
+    known: Callable[[Item], Result | None] = _nothing_known,
 ) -> Generator[tuple[Item, Result], None, None]:
     """Each item with its result, in the items' order.
 
@@ -54,15 +61,16 @@ def iter_in_order(
         items: taken one by one, as the results are.
         begin: begins with an item.
         window: how many items may be begun before the first of them is done; bounds memory.
+        known: the result of an item that takes no work, None for one to begin with.
     """
     waiting: deque[tuple[Item, Begun[Result]]] = deque()
     try:
         for item in items:
-            begun = begin(item)
-            if not waiting and begun.done():
-                yield item, begun.result()
+            result = known(item)
+            if result is not None and not waiting:
+                yield item, result
                 continue
-            waiting.append((item, begun))
+            waiting.append((item, begin(item) if result is None else Known(result)))
             # What is done already is handed out at once: somebody may be waiting for it.
             while waiting and (len(waiting) >= window or waiting[0][1].done()):
                 first, begun = waiting.popleft()

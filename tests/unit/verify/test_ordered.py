@@ -23,6 +23,19 @@ def test_results_come_in_the_order_of_the_items(items: list[tuple[int, bool]], w
         assert list(iter_in_order(items, begin, window)) == [(item, item[0]) for item in items]
 
 
+@given(st.lists(st.tuples(st.integers(), st.booleans())), st.integers(1, 5))
+def test_what_is_known_is_not_begun_and_keeps_its_place(items: list[tuple[int, bool]], window: int) -> None:
+    begun: list[tuple[int, bool]] = []
+
+    def begin(item: tuple[int, bool]) -> Begun[int]:
+        begun.append(item)
+        return Known(item[0])
+
+    found = list(iter_in_order(items, begin, window, lambda item: item[0] if item[1] else None))
+    assert found == [(item, item[0]) for item in items]
+    assert begun == [item for item in items if not item[1]]
+
+
 def test_no_more_are_begun_than_the_window_allows() -> None:
     futures: list[Future[int]] = []
 
