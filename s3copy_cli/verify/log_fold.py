@@ -129,7 +129,6 @@ class _Execution:
 
     request_id: str = ""
     handled: int = 0
-    is_done: bool = False
     is_told: bool = False
     failure: Error | None = None
     failure_ms: int = 0
@@ -223,7 +222,6 @@ class LogFold:
         elif isinstance(line, Error):
             self._error(stream, execution, line, time_ms)
         elif isinstance(line, Done):
-            execution.is_done = True
             execution.is_told = execution.is_told or line.is_last
             execution.request_id = execution.request_id or line.request_id
             self._done(line, time_ms)
@@ -322,7 +320,7 @@ class LogFold:
                 self.succeeded_requests.add(request_id)
             elif request_id:
                 self._ended_badly[stream] = request_id
-        elif not execution.handled and execution.is_done and execution.request_id in self._failed_requests:
+        elif not execution.handled and execution.is_told and execution.request_id in self._failed_requests:
             self.succeeded_requests.add(execution.request_id)
         if (failure is not None and not is_overcome) or execution.handled:
             self.executions.failed += 1

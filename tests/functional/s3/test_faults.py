@@ -361,3 +361,19 @@ def test_calls_are_traced(server: Any, open_scripted: Callable[..., CrtObjectSto
     assert store.head(BUCKET, "k") is None
     (line,) = lines
     assert re.fullmatch(r"  s3:HeadObject 404 \d+ ms", line)
+
+
+def test_many_looks_are_under_way_at_the_same_time(server: Any, scripted: CrtObjectStore) -> None:
+    """What makes HEADs fast where an answer takes long: the first is given when 40 requests are there."""
+    all_there = threading.Event()
+
+    def script(number: int, asked: Any) -> Any:
+        if len(server.asked) >= 40:
+            all_there.set()
+        all_there.wait(30)
+        return server.reply(headers='ETag: "e"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n')
+
+    server.script = script
+    looks = [scripted.submit_head(BUCKET, f"k{number}") for number in range(40)]
+    assert all(look.result(60) for look in looks)
+    assert all_there.is_set()
