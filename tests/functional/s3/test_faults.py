@@ -247,7 +247,9 @@ def test_a_stopped_upload_raises_what_stopped_it_and_is_aborted(
     server: Any, scripted: CrtObjectStore, tmp_path: Path
 ) -> None:
     path = tmp_path / "large"
-    path.write_bytes(bytes(64 * MIB))
+    # Many more parts than are under way at a time: the runtime tells of progress some parts late.
+    with path.open("wb") as file:
+        file.truncate(640 * MIB)
     begun = (
         b'<InitiateMultipartUploadResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
         b"<Bucket>source</Bucket><Key>key</Key><UploadId>U1</UploadId></InitiateMultipartUploadResult>"
@@ -256,17 +258,12 @@ def test_a_stopped_upload_raises_what_stopped_it_and_is_aborted(
     def script(number: int, asked: Any) -> Any:
         if asked.method == "POST":
             return server.reply(body=begun)
-        if "partNumber" in asked.target and number > 2:
-            stopped.wait(30)
         return server.reply(204) if asked.method == "DELETE" else server.reply(headers='ETag: "e"\r\n')
 
     class EnoughError(Exception):
         pass
 
-    stopped = threading.Event()
-
     def stop(amount: int) -> None:
-        stopped.set()
         raise EnoughError
 
     server.script = script
