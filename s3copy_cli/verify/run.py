@@ -221,7 +221,9 @@ def open_engine(
     obstacle = ""
     if rules.level == "listing":
         obstacle = "nothing is known of the buckets' encryption"
-        if services.s3 is not None:
+        if deployed.kms_key_id:
+            obstacle = "the copies are encrypted with a KMS key"
+        elif services.s3 is not None:
             obstacle = find_etag_obstacle(services.s3, (deployed.source, deployed.destination))
         if obstacle:
             listener.on_step(f"asking for each object, because ETags may not be digests: {obstacle}")
