@@ -44,6 +44,7 @@ class DeployedPipeline:
         propagate_deletes: whether deletes are carried over, so that the destination must hold nothing else.
         sync_tags: whether a change of tags alone is carried over.
         keeps_storage_class: whether copies are to have the storage class of the source.
+        kms_key_id: the KMS key that copies are encrypted with; empty if the bucket's default holds.
     """
 
     pipeline: Pipeline
@@ -55,6 +56,7 @@ class DeployedPipeline:
     propagate_deletes: bool = False
     sync_tags: bool = False
     keeps_storage_class: bool = False
+    kms_key_id: str = ""
 
 
 def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedPipeline:
@@ -108,6 +110,7 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
         propagate_deletes=variables.get(ENV_PROPAGATE_DELETES) == "1",
         sync_tags=variables.get(ENV_SYNC_TAGS) == "1",
         keeps_storage_class=variables.get(ENV_STORAGE_CLASS) == "keep",
+        kms_key_id=variables.get(ENV_KMS_KEY_ID, ""),
         created_at=created_at,
         log_retention_days=log_retention_days,
     )

@@ -10,6 +10,7 @@ from s3copy_cli.operate.queue_cleaning import Cleaned
 from s3copy_cli.operate.repairing import Fate, Repairs
 from s3copy_cli.operate.run import RepairReport
 from s3copy_cli.output.safe import safe, shorten
+from s3copy_cli.output.verify_text import describe_proof, hanging
 from s3copy_cli.verify.compare import Outcome
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.wording import human_size, plural
@@ -87,12 +88,10 @@ def write_text(
     for cause in verification.logs.causes:
         if cause.unrecovered:
             _line(console, f"! {safe(cause.cause.name)}: {plural(cause.unrecovered, 'unrecovered error')}", "red")
-            _line(console, f"    {cause.remedy}", "bold")
+            _indented(console, cause.remedy, "bold")
     console.print()
     if verification.is_proved:
-        objects = verification.objects
-        amount = f"{plural(objects.source_objects, 'object')}, {human_size(objects.source_bytes)}"
-        _line(console, f"proved: {amount}, destination equals source", "bold green")
+        _line(console, describe_proof(verification), "bold green")
     else:
         reasons = "; ".join(safe(reason) for reason in verification.reasons)
         _line(console, f"not shown equal: {reasons}", "bold red")
@@ -104,7 +103,7 @@ def _done(plan: Plan, repairs: Repairs) -> str:
         return "nothing to bring back"
     gone = repairs.fates[Fate.GONE]
     parts = [f"{repairs.in_order:,} of {_amount(plan)} in order by {plural(repairs.invocations, 'invocation')}"]
-    parts += [f"{gone:,} of them gone from the source meanwhile"] if gone else []
+    parts += [f"{gone:,} of them not in the source (any more)"] if gone else []
     if repairs.fates[Fate.UNPROVED]:
         parts.append(f"{repairs.fates[Fate.UNPROVED]:,} copied, but not provably equal (?)")
     parts += [f"{len(repairs.under_way):,} still under way"] if repairs.under_way else []
@@ -142,13 +141,13 @@ def _write_left(result: ObjectResult, repairs: Repairs, console: Console) -> Non
         more = f" and {len(result.fields) - _MAX_FIELDS} more" if len(result.fields) > _MAX_FIELDS else ""
         named = ", ".join(safe(field.name) for field in result.fields[:_MAX_FIELDS])
         word = "not comparable" if result.outcome is Outcome.UNPROVED else "not equal"
-        _line(console, f"    {word}: {named}{more}")
+        _indented(console, f"{word}: {named}{more}")
     cause = result.message or result.cause or repairs.failures.get(result.key, "")
     if not cause and result.key in repairs.under_way:
         cause = "its copy may still be running"
     if cause and result.outcome is not Outcome.UNPROVED:
         shown = safe(cause)
-        _line(console, f"    why: {shown if len(shown) <= _MAX_CAUSE else shown[:_MAX_CAUSE] + '…'}")
+        _indented(console, f"why: {shown if len(shown) <= _MAX_CAUSE else shown[:_MAX_CAUSE] + '…'}")
 
 
 def _key(key: str) -> str:
@@ -158,4 +157,11 @@ def _key(key: str) -> str:
 def _line(console: Console, text: str, style: str = "") -> None:
     from rich.text import Text
 
-    console.print(Text(text, style=style))
+    console.print(Text(hanging(text, console.width), style=style))
+
+
+def _indented(console: Console, text: str, style: str = "") -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console.print(Padding(Text(text, style=style), (0, 0, 0, 4)))

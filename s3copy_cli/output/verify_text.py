@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -92,7 +93,25 @@ def write_text(
         console.print(Text(f"{plural(file.lines, 'object')} ({file.kind}) written to {named}", style="dim"))
     console.print()
     for line, style in _verdict(report, setup_command, upload_command, repair_command, verify_command):
-        console.print(Text(line, style=style))
+        console.print(Text(hanging(line, console.width), style=style))
+
+
+def describe_proof(report: Report) -> str:
+    """What is proved, and what that is not about: the rest of the buckets, and what only the destination has."""
+    objects = report.objects
+    amount = f"{plural(objects.source_objects, 'object')}, {human_size(objects.source_bytes)}"
+    extra = objects.counts[Outcome.EXTRA]
+    more = f"; {plural(extra, 'other object')} only at the destination (-)" if extra else ""
+    part = "" if report.scope.is_everything else " (of those asked for; the rest was not looked at)"
+    return f"proved: {amount}, destination equals source{more}{part}"
+
+
+def hanging(line: str, width: int) -> str:
+    """A next step, so that what does not fit in the line goes on below its text; other lines stay as they are."""
+    indent = "      "
+    if not line.startswith(("Next: ", indent)):
+        return line
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _hidden(report: Report) -> str:
@@ -333,13 +352,15 @@ def _verdict(
         yield f"Next: {upload_command}", ""
         return
     if report.is_proved:
-        amount = f"{plural(objects.source_objects, 'object')}, {human_size(objects.source_bytes)}"
-        part = "" if report.scope.is_everything else " (of those asked for; the rest was not looked at)"
-        yield f"proved: {amount}, destination equals source{part}", "bold green"
+        yield describe_proof(report), "bold green"
         return
     yield "not shown equal: " + "; ".join(safe(reason) for reason in report.reasons), "bold red"
     if any(objects.counts[outcome] for outcome in (Outcome.MISSING, Outcome.DIFFERS)):
         yield f"Next: {setup_command} (puts trigger, role and function right if they are not)", ""
         yield f"      then {repair_command} (has the function copy those objects again, and verifies)", ""
+    elif objects.counts[Outcome.UNPROVED] and report.level != "content":
+        yield f"Next: {verify_command} --level content (reads the bytes where nothing else proves them)", ""
+    elif report.logs.scan.since is None or report.dead_letter.queue.unreadable:
+        yield f"Next: {setup_command} (builds the log group and the dead-letter queue if they are missing)", ""
     elif report.logs.unrecovered:
         yield f"Next: when it is mended, leave old errors out with: {verify_command} --since 10m", ""

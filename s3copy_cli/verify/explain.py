@@ -159,7 +159,11 @@ def _no_event(result: ObjectResult, evidence: Evidence) -> str:
     if evidence.obstacles:
         return "; ".join(obstacle.message for obstacle in evidence.obstacles)
     if modified is not None and evidence.created_at is not None and modified < evidence.created_at:
-        return "the object is older than the pipeline, and only new ones send an event"
+        # The log group's age is all that is known of the pipeline's.
+        return (
+            "the object is older than the log group: either than the whole pipeline, and only new ones send an event, "
+            "or the log group was deleted and built again"
+        )
     if modified is not None and evidence.since is not None and modified < evidence.since:
         return f"the object is from {modified:%Y-%m-%d %H:%M} UTC, before the range of the logs that was read"
     if evidence.dropped:

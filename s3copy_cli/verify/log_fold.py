@@ -129,7 +129,6 @@ class _Execution:
 
     request_id: str = ""
     handled: int = 0
-    is_done: bool = False
     is_told: bool = False
     failure: Error | None = None
     failure_ms: int = 0
@@ -223,7 +222,6 @@ class LogFold:
         elif isinstance(line, Error):
             self._error(stream, execution, line, time_ms)
         elif isinstance(line, Done):
-            execution.is_done = True
             execution.is_told = execution.is_told or line.is_last
             execution.request_id = execution.request_id or line.request_id
             self._done(line, time_ms)
@@ -315,6 +313,7 @@ class LogFold:
             failure = None
         # Lambda starts a function once more when its start has failed; then the request never noticed.
         is_overcome = failure is not None and execution.is_carried and execution.is_good
+        is_ended = execution.is_told or execution.is_good
         if failure is not None:
             request_id = failure.request_id or execution.request_id
             self._record(replace(failure, request_id=request_id), execution.failure_ms)
@@ -322,7 +321,7 @@ class LogFold:
                 self.succeeded_requests.add(request_id)
             elif request_id:
                 self._ended_badly[stream] = request_id
-        elif not execution.handled and execution.is_done and execution.request_id in self._failed_requests:
+        elif not execution.handled and is_ended and execution.request_id in self._failed_requests:
             self.succeeded_requests.add(execution.request_id)
         if (failure is not None and not is_overcome) or execution.handled:
             self.executions.failed += 1

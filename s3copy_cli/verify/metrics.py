@@ -34,6 +34,8 @@ METRICS = {
 }
 # The longest time that an event waited for its execution, milliseconds; a maximum, not a sum.
 _EVENT_AGE = "event_age"
+# What GetMetricData says, within an answer of 200, of a metric that it does not show; no value is not zero then.
+_NOT_SHOWN = frozenset({"Forbidden", "InternalError"})
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,9 @@ def read_metrics(
             if not is_denied(error):
                 raise
             unreadable = f"the metrics may not be read ({error_code(error)}): cloudwatch:GetMetricData is needed"
+    if found is not None and found.not_shown:
+        unreadable = f"CloudWatch does not show the metrics {', '.join(found.not_shown)}: run verify again"
+        found = None
     if found is None:
         return Metrics(merge(None, executions), unreadable)
     return Metrics(merge(found.sums, executions), unreadable, found.dropped_lately, found.event_age_ms)
@@ -130,11 +135,19 @@ def choose_period(since: datetime, until: datetime) -> int:
 
 @dataclass(frozen=True)
 class _Found:
-    """The sums by name, how many events were dropped while a parked one would still be in the queue, and the age."""
+    """What CloudWatch says.
+
+    Attributes:
+        sums: by name.
+        dropped_lately: how many events were dropped while a parked one would still be in the queue.
+        event_age_ms: the longest time that an event waited.
+        not_shown: the metrics, in CloudWatch's words, that it refused or failed to show.
+    """
 
     sums: Mapping[str, int]
     dropped_lately: int
     event_age_ms: float | None
+    not_shown: tuple[str, ...] = ()
 
 
 def _read(client: CloudWatchClient, function_name: str, since: datetime, now: datetime) -> _Found:
@@ -148,9 +161,12 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
     sums: dict[str, float] = {}
     dropped_lately = 0.0
     ages: list[float] = []
+    not_shown: set[str] = set()
     pages = client.get_paginator("get_metric_data").paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
     for page in pages:
         for result in page["MetricDataResults"]:
+            if result.get("StatusCode") in _NOT_SHOWN:
+                not_shown.add(METRICS.get(result["Id"], "AsyncEventAge"))
             if result["Id"] == _EVENT_AGE:
                 ages.extend(result["Values"])
             elif result["Values"]:
@@ -159,7 +175,7 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
                 values = zip(result.get("Timestamps", []), result["Values"], strict=False)
                 dropped_lately += sum(value for moment, value in values if moment > now - PARKED_FOR)
     rounded = {name: round(value) for name, value in sums.items()}
-    return _Found(rounded, round(dropped_lately), max(ages, default=None))
+    return _Found(rounded, round(dropped_lately), max(ages, default=None), tuple(sorted(not_shown)))
 
 
 def _query(name: str, metric: str, statistic: str, function_name: str, period: int) -> Any:

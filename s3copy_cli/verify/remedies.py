@@ -9,7 +9,7 @@ from s3copy_cli.verify.log_lines import ErrorKind
 from s3copy_cli.wording import human_size
 
 # How an object is brought over when the cause of its failure is gone.
-AGAIN = "upload the object again"
+AGAIN = "run repair"
 
 _BY_KIND = {
     ErrorKind.TIMEOUT: "An execution was longer than the function's time-out{timeout}{size}: a very large object, or "

@@ -136,7 +136,11 @@ def verify_pipeline(
     estimates = CopyEstimates(_begin(deployed, options))
     is_all_kept = options.max_listed is None or (sink is not None and sink.wants_proved)
     tally = Tally(None if is_all_kept else options.max_listed, propagate_deletes=deployed.propagate_deletes)
-    with tally, open_engine(deployed, services, options, listener) as engine:
+    with (
+        tally,
+        open_engine(deployed, services, options, listener) as engine,
+        open_engine(deployed, services, _looking_closely(options), listener) as close_engine,
+    ):
         waited = _walk(engine, tally, estimates, deployed, services, options, listener)
         listener.on_step("reading the logs, the metrics and the dead-letter queue")
         watched = tally.open_keys(MAX_SUBJECTS)
@@ -155,7 +159,7 @@ def verify_pipeline(
         names = named_keys(scan.causes, dead_letter.events, requests)
         # Where deletes are carried over, what is left at the destination is a deletion that has failed.
         harmless = {Outcome.PROVED} if deployed.propagate_deletes else {Outcome.PROVED, Outcome.EXTRA}
-        for key, again in engine.iter_again(names):
+        for key, again in close_engine.iter_again(names):
             tally.correct(key, again)
             if again is None or again.outcome in harmless:
                 healed.add(key)
@@ -204,6 +208,11 @@ def rules_for(deployed: DeployedPipeline, options: VerifyOptions) -> Rules:
     return Rules(options.level, options.prove_all, tags, deployed.keeps_storage_class)
 
 
+def _looking_closely(options: VerifyOptions) -> VerifyOptions:
+    """How to look at what a failure names: it may have been about headers or tags alone, which a listing leaves out."""
+    return replace(options, level="metadata") if options.level == "listing" else options
+
+
 def open_engine(
     deployed: DeployedPipeline, services: Services, options: VerifyOptions, listener: Listener
 ) -> ObjectEngine:
@@ -212,7 +221,9 @@ def open_engine(
     obstacle = ""
     if rules.level == "listing":
         obstacle = "nothing is known of the buckets' encryption"
-        if services.s3 is not None:
+        if deployed.kms_key_id:
+            obstacle = "the copies are encrypted with a KMS key"
+        elif services.s3 is not None:
             obstacle = find_etag_obstacle(services.s3, (deployed.source, deployed.destination))
         if obstacle:
             listener.on_step(f"asking for each object, because ETags may not be digests: {obstacle}")

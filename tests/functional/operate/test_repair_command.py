@@ -78,6 +78,8 @@ def test_only_the_objects_that_were_asked_for(world: Any, s3copy: Run) -> None:
     assert s3copy("repair", "b/1", "--json", expect=0).data["planned"]["objects"] == 1
     assert world.invoked == [["a/1", "a/2"], ["b/1"]]
     assert world.depth() == 1
+    text = " ".join(s3copy("repair", "b/1", expect=0).stdout.split())
+    assert "destination equals source (of those asked for; the rest was not looked at)" in text
     s3copy("repair", "nowhere", expect=3)
     s3copy("repair", "b/2", "--prefix", "b/", expect=2)
 

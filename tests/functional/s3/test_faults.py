@@ -378,3 +378,19 @@ def test_python_keeps_the_threads_of_the_runtime(server: Any, scripted: CrtObjec
         scripted._transport.submit(Call("HeadObject", "HEAD", BUCKET, "looking", "k"), note)
         assert done.acquire(timeout=60)
     assert len(fresh) == len(threads)
+
+
+def test_many_looks_are_under_way_at_the_same_time(server: Any, scripted: CrtObjectStore) -> None:
+    """What makes HEADs fast where an answer takes long: the first is given when 40 requests are there."""
+    all_there = threading.Event()
+
+    def script(number: int, asked: Any) -> Any:
+        if len(server.asked) >= 40:
+            all_there.set()
+        all_there.wait(30)
+        return server.reply(headers='ETag: "e"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n')
+
+    server.script = script
+    looks = [scripted.submit_head(BUCKET, f"k{number}") for number in range(40)]
+    assert all(look.result() for look in looks)
+    assert all_there.is_set()

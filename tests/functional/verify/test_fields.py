@@ -215,6 +215,16 @@ class TestListing:
         assert f"ETags may not be digests: bucket {bucket} encrypts by aws:kms" in outcome.stderr
         assert len(heads) == 2
 
+    def test_etags_of_copies_that_the_pipeline_encrypts_with_a_key_are_none(
+        self, world: Any, s3copy: Run, heads: list[str]
+    ) -> None:
+        """The bucket's own default says nothing of them: `listing` proves no more than `metadata`."""
+        world.set_variables(S3COPY_KMS_KEY_ID="arn:aws:kms:us-east-1:123456789012:key/k")
+        world.put("k")
+        world.put_copy("k", ServerSideEncryption="aws:kms", ChecksumAlgorithm="SHA256")
+        data = s3copy("verify", "--json", "--wait", "0", "--level", "listing", expect=3).data
+        assert (data["counts"]["unproved"], set(heads)) == (1, {"k"})
+
     def test_encryption_that_may_not_be_read_is_not_guessed(
         self, world: Any, s3copy: Run, heads: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

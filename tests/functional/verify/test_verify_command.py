@@ -116,6 +116,8 @@ def test_an_extra_object_fails_only_when_asked(world: Any, s3copy: Run) -> None:
     assert s3copy("verify", "--json", expect=0).data["counts"]["extra"] == 1
     data = s3copy("verify", "--json", "--strict", expect=3).data
     assert data["reasons"] == ["1 object only at the destination (--strict)"]
+    text = " ".join(s3copy("verify", expect=0).stdout.split())
+    assert "destination equals source; 1 other object only at the destination (-)" in text
 
 
 def test_what_cannot_be_compared_is_not_claimed(world: Any, s3copy: Run) -> None:
@@ -125,6 +127,8 @@ def test_what_cannot_be_compared_is_not_claimed(world: Any, s3copy: Run) -> None
     assert (entry["sigil"], entry["outcome"]) == ("?", "unproved")
     assert entry["fields"]["etag"]["result"] == "not_comparable"
     assert "aws:kms" in entry["fields"]["etag"]["reason"]
+    assert "Next: s3copy verify --level content (reads the bytes" in s3copy("verify", *NOW, expect=3).stdout
+    assert "--level content" not in s3copy("verify", *NOW, "--level", "content", expect=0).stdout
 
 
 def test_levels(world: Any, s3copy: Run) -> None:

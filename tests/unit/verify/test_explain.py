@@ -76,7 +76,10 @@ def said(outcome: str, seconds: float) -> dict[str, LastWord]:
         (
             MISSING,
             evidence(created_at=MOMENT + timedelta(hours=1)),
-            "no event seen: the object is older than the pipeline, and only new ones send an event",
+            (
+                "no event seen: the object is older than the log group: either than the whole pipeline, and only new "
+                "ones send an event, or the log group was deleted and built again"
+            ),
         ),
         (
             MISSING,

@@ -401,3 +401,16 @@ def test_lines_that_lambda_dropped_make_the_scan_incomplete() -> None:
     dropped = '{"type":"platform.logsDropped","record":{"droppedRecords":4,"droppedBytes":9,"reason":"slow"}}'
     assert classify(dropped) == LinesDropped(4)
     assert scan(FakeLogs({"events": [event(dropped)]})).incomplete == "Lambda dropped 4 log lines"
+
+
+def test_a_retry_that_is_not_at_its_end_has_not_succeeded() -> None:
+    """Its first record is copied; what has killed the first attempt may come yet."""
+    request_id = "00000001-0000-4000-8000-000000000001"
+    fold = LogFold()
+    fold.feed("one", 1, f"START RequestId: {request_id} Version: $LATEST")
+    fold.feed("one", 2, f"REPORT RequestId: {request_id}\tDuration: 900000 ms\tStatus: timeout")
+    fold.feed("two", 3, f"START RequestId: {request_id} Version: $LATEST")
+    line = {"s3copy_log_version": "1", "level": "INFO", "request_id": request_id, "key": "a", "outcome": "copied"}
+    fold.feed("two", 4, json.dumps({**line, "message": "copied"}))
+    fold.finish()
+    assert not fold.succeeded_requests

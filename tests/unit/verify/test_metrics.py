@@ -142,3 +142,16 @@ def test_metrics_that_fail_otherwise(stubbed: tuple[Any, Stubber]) -> None:
     stubber.add_client_error("get_metric_data", "InvalidParameterValue")
     with pytest.raises(AwsError, match="reading the function's metrics"):
         read_metrics(client, "f", SINCE, SINCE, Executions())
+
+
+@pytest.mark.parametrize("status", ["InternalError", "Forbidden"])
+def test_a_metric_that_is_not_shown_is_not_zero(stubbed: tuple[Any, Stubber], status: str) -> None:
+    client, stubber = stubbed
+    results: list[dict[str, Any]] = [
+        {"Id": "invocations", "Values": [3.0], "StatusCode": "Complete"},
+        {"Id": "destination_delivery_failures", "Values": [], "StatusCode": status},
+    ]
+    stubber.add_response("get_metric_data", {"MetricDataResults": results})
+    metrics = read_metrics(client, "f", SINCE, SINCE, Executions(count=3))
+    assert "DestinationDeliveryFailures" in metrics.unreadable
+    assert metrics.measures["destination_delivery_failures"] == Measure(None, None)

@@ -508,3 +508,18 @@ def test_a_latency_that_no_line_tells_is_not_said_to_be_kept(
     assert "could not be proved that every copy took at most 1 min: for 1 of the copied objects" in report.reasons[0]
     data = to_json(report)["latency"]
     assert (data["kept"], data["unknown_objects"]) == (None, 1)
+
+
+def test_what_a_failure_names_is_looked_at_closely_whatever_the_level(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    """Key, size and ETag are equal; the failure was about the headers, so it has not recovered."""
+    store.put(head("a"))
+    store.source["a"] = head("a", headers={"Content-Type": "text/plain"})
+    account.scans = [[failed("a")]]
+    report = verify(level="listing", wait=0.0)
+    assert not report.is_proved
+    assert report.logs.unrecovered == 1
+    assert report.objects.counts[Outcome.DIFFERS] == 1
+    store.source["a"] = store.destination["a"]
+    assert verify(level="listing", wait=0.0).is_proved
