@@ -31,6 +31,8 @@ ENV_SUFFIX = "S3COPY_SUFFIX"
 ENV_DESTINATION_PREFIX = "S3COPY_DESTINATION_PREFIX"
 # Only a record of what the owner agreed to; the function does not read it.
 ENV_ACCEPT_PERMANENT_DELETES = "S3COPY_ACCEPT_PERMANENT_DELETES"
+# What only setup has to remember (provision/settings.py); the function does not read it.
+ENV_SETTINGS = "S3COPY_SETTINGS"
 
 
 @dataclass(frozen=True)
