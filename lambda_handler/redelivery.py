@@ -60,4 +60,5 @@ def read_receipt(record: Mapping[str, Any]) -> Receipt:
 
 def retry_delay(deliveries: int) -> int:
     """Seconds until a message that failed so often may be delivered again: 2, 8, 32, and then 60."""
-    return min(_FIRST_DELAY_SECONDS * _DELAY_GROWTH ** min(max(deliveries - 1, 0), 5), _LONGEST_DELAY_SECONDS)
+    delay: int = _FIRST_DELAY_SECONDS * _DELAY_GROWTH ** min(max(deliveries - 1, 0), 5)
+    return min(delay, _LONGEST_DELAY_SECONDS)

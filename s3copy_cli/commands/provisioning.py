@@ -9,7 +9,7 @@ from typing import Any
 from s3copy_cli.commands.app import App
 from s3copy_cli.output.plan_text import step_line
 from s3copy_cli.provision.choices import Choices
-from s3copy_cli.provision.desired import DesiredState, desired_state
+from s3copy_cli.provision.desired import HANDOVER_SECONDS, DesiredState, desired_state
 from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan
@@ -21,18 +21,27 @@ def patience() -> Patience:
     return Patience(clock=time.monotonic, sleep=time.sleep)
 
 
-def desired_for(app: App, choices: Choices) -> DesiredState:
+def desired_for(app: App, choices: Choices, handover_seconds: float | None = None) -> DesiredState:
     """The pipeline as it ought to be where this run works, with these choices.
 
     Args:
         app: the run.
         choices: what the owner chose.
+        handover_seconds: how long an old trigger stays in force next to a new one; None for what AWS needs.
     """
     tls_not_applicable = ""
     if not app.aws.s3_is_https:
         place = "on the embedded AWS" if app.aws.is_embedded else f"at {app.aws.endpoint_url}"
         tls_not_applicable = f"not applicable {place}: it speaks plain HTTP and the policy would lock everybody out"
-    return desired_state(app.pipeline, build_package(), choices, tls_not_applicable=tls_not_applicable)
+    if handover_seconds is None:
+        handover_seconds = 0.0 if app.aws.is_embedded else HANDOVER_SECONDS
+    return desired_state(
+        app.pipeline,
+        build_package(),
+        choices,
+        tls_not_applicable=tls_not_applicable,
+        handover_seconds=handover_seconds,
+    )
 
 
 def execute(app: App, desired: DesiredState, plan: Plan) -> None:

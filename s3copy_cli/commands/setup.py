@@ -48,7 +48,7 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
     remote = read_remote_state(app.aws, app.pipeline)
     recorded = recorded_choices(remote[Kind.FUNCTION], reset_settings=given.reset_settings)
     choices = _with_key_arn(app, resolve(given, recorded))
-    desired = desired_for(app, choices)
+    desired = desired_for(app, choices, parameters["handover_seconds"])
     plan = plan_setup(desired, remote, app.command("setup"))
     if not dry_run:
         execute(app, desired, plan)

@@ -15,11 +15,13 @@ from s3copy_cli.deployed import (
 )
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.choices import Choices, check_environment_size, choice_environment
-from s3copy_cli.provision.options import CopyOptions, option_attributes, option_environment, trigger_events
+from s3copy_cli.provision.notifications import trigger_entry
+from s3copy_cli.provision.options import CopyOptions, option_attributes, option_environment
 from s3copy_cli.provision.package import HANDLER, Package
 from s3copy_cli.provision.policy import canonical, role_policy, tls_statement, trust_policy
 from s3copy_cli.provision.resources import DesiredResource, Kind
 from s3copy_cli.provision.settings import DAY_SECONDS, Settings, settings_record
+from s3copy_cli.provision.triggers.wanted import Trigger, trigger_resources
 
 # The same for every pipeline.
 # 14 days is SQS's most; 2 retries and 6 hours are Lambda's (PutFunctionEventInvokeConfig).
@@ -27,6 +29,8 @@ QUEUE_RETENTION_SECONDS = 14 * DAY_SECONDS
 MAX_RETRIES = 2
 MAX_EVENT_AGE_SECONDS = 21_600
 ABORT_UPLOADS_AFTER_DAYS = 7
+# S3 User Guide, "Enabling Amazon EventBridge": changes take about five minutes to take effect.
+HANDOVER_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,14 @@ class DesiredState:
         package: the function's code.
         choices: what the owner chose.
         resources: by kind, in the order of building.
+        handover_seconds: how long an old trigger stays in force next to a new one.
     """
 
     pipeline: Pipeline
     package: Package
     choices: Choices
     resources: Mapping[Kind, DesiredResource]
+    handover_seconds: float = 0.0
 
     @property
     def options(self) -> CopyOptions:
@@ -75,14 +81,16 @@ def wanted_role_policy(pipeline: Pipeline, options: CopyOptions) -> dict[str, An
     return role_policy(pipeline, propagate_deletes=options.propagate_deletes, kms_key_arn=options.kms_key_id)
 
 
-def permission_statement(pipeline: Pipeline) -> dict[str, str]:
-    """Who may invoke the function: S3, for the source bucket, as this account's own."""
-    return {
-        "principal": "s3.amazonaws.com",
-        "action": "lambda:InvokeFunction",
-        "source arn": pipeline.bucket_arn(pipeline.source_bucket),
-        "source account": pipeline.account_id,
-    }
+def wanted_entry(desired: DesiredState) -> dict[str, Any]:
+    """Our entry in the source bucket's notifications."""
+    attributes = desired.resources[Kind.TRIGGER].attributes
+    return trigger_entry(
+        desired.pipeline,
+        attributes[names.EVENTS],
+        queue_arn=attributes.get(names.QUEUE_ARN, ""),
+        prefix=attributes.get(names.PREFIX, ""),
+        suffix=attributes.get(names.SUFFIX, ""),
+    )
 
 
 def desired_state(
@@ -91,6 +99,7 @@ def desired_state(
     choices: Choices | None = None,
     *,
     tls_not_applicable: str = "",
+    handover_seconds: float = HANDOVER_SECONDS,
 ) -> DesiredState:
     """Write down the whole pipeline.
 
@@ -99,6 +108,7 @@ def desired_state(
         package: the function's code.
         choices: what the owner chose; None takes the defaults.
         tls_not_applicable: why a TLS-only bucket policy would lock everybody out here; "" where it would not.
+        handover_seconds: how long an old trigger stays in force next to a new one.
 
     Raises:
         UsageError: Lambda has no room for the choices.
@@ -148,14 +158,11 @@ def desired_state(
                 names.ON_FAILURE: pipeline.queue_arn,
             },
         ),
-        DesiredResource(Kind.PERMISSION, pipeline.permission_id, {names.STATEMENT: permission_statement(pipeline)}),
-        DesiredResource(
-            Kind.TRIGGER,
-            pipeline.notification_id,
-            {names.EVENTS: trigger_events(copying), names.FUNCTION_ARN: pipeline.function_arn},
-        ),
+        *trigger_resources(pipeline, Trigger(settings.trigger), copying, timeout_seconds=settings.timeout_seconds),
     ]
-    return DesiredState(pipeline, package, chosen, {resource.kind: resource for resource in all_resources})
+    by_kind = {resource.kind: resource for resource in all_resources}
+    in_order = {kind: by_kind[kind] for kind in Kind if kind in by_kind}
+    return DesiredState(pipeline, package, chosen, in_order, handover_seconds)
 
 
 def _buckets(pipeline: Pipeline, settings: Settings, tls_not_applicable: str) -> list[DesiredResource]:

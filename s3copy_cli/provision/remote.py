@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
-from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
+from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import ENV_SETTINGS, function_tags
 from s3copy_cli.provision import notifications
 from s3copy_cli.provision import resources as names
@@ -21,6 +21,8 @@ from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical, find_statement, tls_statement
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import read_record
+from s3copy_cli.provision.triggers import reading
+from s3copy_cli.provision.triggers.reading import tag_problem
 
 Answer = TypeVar("Answer")
 LIFECYCLE_RULE_ID = "s3copy-abort-incomplete-uploads"
@@ -44,17 +46,18 @@ def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
         AwsError: a read was refused or failed.
     """
     # Clients are made here, not in the threads: making them is not thread-safe.
-    _ = (aws.s3, aws.iam, aws.lambda_, aws.logs, aws.sqs)
+    _ = (aws.s3, aws.iam, aws.lambda_, aws.logs, aws.sqs, aws.events)
     readers: list[Callable[[], list[RemoteResource]]] = [
         lambda: read_bucket(aws, pipeline, Kind.SOURCE_BUCKET, pipeline.source_bucket),
         lambda: read_bucket(aws, pipeline, Kind.DESTINATION_BUCKET, pipeline.destination_bucket),
         lambda: [_read_trigger(aws, pipeline)],
         lambda: [read_log_group(aws, pipeline)],
-        lambda: [read_queue(aws, pipeline)],
+        lambda: read_queues(aws, pipeline),
         lambda: read_role(aws, pipeline),
         lambda: [read_function(aws, pipeline)],
         lambda: [_read_async_invocation(aws, pipeline)],
-        lambda: [_read_permission(aws, pipeline)],
+        lambda: _read_permissions(aws, pipeline),
+        *_trigger_readers(aws, pipeline),
     ]
     doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
     with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers)) as pool:
@@ -63,9 +66,30 @@ def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
     function = state[Kind.FUNCTION]
     if function.exists and not function.is_ours:
         # Whatever hangs on somebody else's function is theirs as well.
-        for kind in (Kind.ASYNC_INVOCATION, Kind.PERMISSION):
+        for kind in (Kind.ASYNC_INVOCATION, Kind.PERMISSION, Kind.RULE_PERMISSION, Kind.EVENT_SOURCE_MAPPING):
             state[kind] = replace(state[kind], is_ours=False, problem=f"its function is not ours: {function.problem}")
+    access, role, rule = state[Kind.EVENT_QUEUE_ACCESS], state[Kind.ROLE], state[Kind.RULE]
+    state[Kind.EVENT_QUEUE_ACCESS] = replace(access, is_ours=role.is_ours, problem=role.problem)
+    if not rule.is_ours:
+        state[Kind.RULE_TARGET] = replace(state[Kind.RULE_TARGET], is_ours=False, problem=rule.problem)
+    turned_on = str(rule.attributes.get(names.SWITCHED_BUCKET, "")) if rule.is_ours else ""
+    state[Kind.EVENTBRIDGE_SWITCH] = reading.switch(pipeline, state[Kind.TRIGGER].notifications, turned_on)
     return state
+
+
+def _trigger_readers(aws: Aws, pipeline: Pipeline) -> list[Callable[[], list[RemoteResource]]]:
+    def reader(
+        read: Callable[[Aws, Pipeline], RemoteResource], kind: Kind, name: str
+    ) -> Callable[[], list[RemoteResource]]:
+        return lambda: [reading.unless_denied(lambda: read(aws, pipeline), kind, name)]
+
+    return [
+        reader(reading.read_event_queue, Kind.EVENT_QUEUE, pipeline.event_queue_name),
+        reader(reading.read_event_queue_access, Kind.EVENT_QUEUE_ACCESS, pipeline.event_queue_policy_name),
+        reader(reading.read_mapping, Kind.EVENT_SOURCE_MAPPING, pipeline.event_queue_name),
+        reader(reading.read_rule, Kind.RULE, pipeline.rule_name),
+        reader(reading.read_rule_target, Kind.RULE_TARGET, pipeline.rule_name),
+    ]
 
 
 def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:
@@ -170,24 +194,24 @@ def _read_trigger(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         # A bucket that is not ours to look at; reading the bucket itself says so.
         return RemoteResource(Kind.TRIGGER, name)
     obstacle = notifications.describe_overlap(configuration, notifications.trigger_entry(pipeline))
-    for entry in configuration.get("LambdaFunctionConfigurations", []):
-        if entry.get("Id") == name:
-            arn = entry["LambdaFunctionArn"]
-            ours = arn == pipeline.function_arn
-            return RemoteResource(
-                Kind.TRIGGER,
-                name,
-                exists=True,
-                is_ours=ours,
-                attributes={
-                    names.EVENTS: sorted(entry["Events"]),
-                    names.FUNCTION_ARN: arn,
-                    **({"filter": entry["Filter"]} if entry.get("Filter") else {}),
-                },
-                problem="" if ours else f"it invokes another function, {arn}",
-                obstacle=obstacle,
-            )
-    return RemoteResource(Kind.TRIGGER, name, obstacle=obstacle)
+    trigger = RemoteResource(Kind.TRIGGER, name, obstacle=obstacle, notifications=configuration)
+    entry = notifications.find_entry(configuration, name)
+    if entry is None:
+        return trigger
+    arn, is_ours = notifications.notified_by(entry), is_our_entry(pipeline, entry)
+    whom = names.QUEUE_ARN if "QueueArn" in entry else names.FUNCTION_ARN
+    return replace(
+        trigger,
+        exists=True,
+        is_ours=is_ours,
+        attributes={names.EVENTS: sorted(entry["Events"]), whom: arn, **notifications.filter_words(entry)},
+        problem="" if is_ours else f"it notifies somebody else, {arn}",
+    )
+
+
+def is_our_entry(pipeline: Pipeline, entry: Mapping[str, Any]) -> bool:
+    """Whether an entry that has our id is ours: it notifies our function, or our queue."""
+    return notifications.notified_by(entry) in {pipeline.function_arn, pipeline.event_queue_arn}
 
 
 def read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -210,7 +234,15 @@ def read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
 
 def read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     """The dead-letter queue."""
-    missing = RemoteResource(Kind.DEAD_LETTER_QUEUE, pipeline.queue_name)
+    return read_queues(aws, pipeline)[0]
+
+
+def read_queues(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+    """The dead-letter queue, and our statement in its policy."""
+    missing = [
+        RemoteResource(Kind.DEAD_LETTER_QUEUE, pipeline.queue_name),
+        RemoteResource(Kind.DEAD_LETTER_QUEUE_POLICY, pipeline.queue_name),
+    ]
     found = _answer(lambda: aws.sqs.get_queue_url(QueueName=pipeline.queue_name), QUEUE_MISSING)
     if found is None:
         return missing
@@ -221,7 +253,7 @@ def read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         return missing
     values = attributes.get("Attributes", {})
     problem = tag_problem(pipeline, tags.get("Tags", {}))
-    return RemoteResource(
+    queue = RemoteResource(
         Kind.DEAD_LETTER_QUEUE,
         pipeline.queue_name,
         exists=True,
@@ -232,6 +264,8 @@ def read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         },
         problem=problem,
     )
+    policy = reading.dead_letter_policy(pipeline, reading.parsed(values.get("Policy")))
+    return [queue, replace(policy, is_ours=not problem, problem=problem)]
 
 
 def read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
@@ -327,30 +361,13 @@ def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     )
 
 
-def _read_permission(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
     answer = _answer(lambda: aws.lambda_.get_policy(FunctionName=pipeline.function_name), FUNCTION_MISSING)
     document = json.loads(answer["Policy"]) if answer else None
-    statement = find_statement(document, pipeline.permission_id)
-    if statement is None:
-        return RemoteResource(Kind.PERMISSION, pipeline.permission_id)
-    conditions = {
-        key.lower(): value for operator in statement.get("Condition", {}).values() for key, value in operator.items()
-    }
-    principal = statement.get("Principal", {})
-    return RemoteResource(
-        Kind.PERMISSION,
-        pipeline.permission_id,
-        exists=True,
-        is_ours=True,
-        attributes={
-            names.STATEMENT: {
-                "principal": principal.get("Service") if isinstance(principal, dict) else principal,
-                "action": statement.get("Action"),
-                "source arn": conditions.get("aws:sourcearn"),
-                "source account": conditions.get("aws:sourceaccount"),
-            }
-        },
-    )
+    return [
+        reading.permission_from(Kind.PERMISSION, pipeline.permission_id, document),
+        reading.permission_from(Kind.RULE_PERMISSION, pipeline.rule_permission_id, document),
+    ]
 
 
 def _answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
@@ -361,16 +378,6 @@ def _answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
         if error_code(error) in missing:
             return None
         raise
-
-
-def tag_problem(pipeline: Pipeline, tags: Mapping[str, str]) -> str:
-    """Why something with these tags is not this pipeline's, in words; "" where it is."""
-    owner = tags.get(OWNERSHIP_TAG)
-    if owner == pipeline.name:
-        return ""
-    if owner is None:
-        return f"it has no tag {OWNERSHIP_TAG}={pipeline.name}"
-    return f"its tag says {OWNERSHIP_TAG}={owner}"
 
 
 def _public_access(answer: Any) -> str:

@@ -21,7 +21,8 @@ from s3copy_cli.provision.parallel import Outcome, StoppedError, raise_failures,
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import Kind
-from s3copy_cli.provision.trigger_writer import put_notification_configuration
+from s3copy_cli.provision.trigger_writer import put_notification_configuration, remove_switch
+from s3copy_cli.provision.triggers.removing import TriggerRemover
 from s3copy_cli.s3 import Bucket
 
 # A copy that was under way when the function went may land after its bucket was emptied.
@@ -131,12 +132,19 @@ class Remover:
     def _remove_trigger(self, step: Step) -> None:  # noqa: ARG002 (a pipeline has one)
         configuration = remote.notification_configuration(self.aws, self.pipeline)
         others = notifications.without_entry(configuration, self.pipeline.notification_id)
-        if others.get("LambdaFunctionConfigurations") == configuration.get("LambdaFunctionConfigurations", []):
+        if others == configuration:
             return
         self._call(
             lambda: put_notification_configuration(self.aws, self.pipeline, others, self._patience.retry),
             remote.BUCKET_MISSING,
         )
+
+    def _remove_switch(self, step: Step) -> None:  # noqa: ARG002 (a pipeline has one)
+        self._call(lambda: remove_switch(self.aws, self.pipeline, self._patience.retry), remote.BUCKET_MISSING)
+
+    @property
+    def _triggers(self) -> TriggerRemover:
+        return TriggerRemover(self.aws, self.pipeline, self._patience)
 
     def _remove_function(self, step: Step) -> None:
         name = step.name
@@ -214,7 +222,7 @@ class Remover:
         if found is not None:
             self._call(lambda: self.aws.sqs.delete_queue(QueueUrl=found["QueueUrl"]), remote.QUEUE_MISSING)
             # SQS takes up to a minute; until then a setup would find a queue that is about to go.
-            self._wait_until_gone(f"dead-letter queue {name}", lambda: find() is None)
+            self._wait_until_gone(f"{step.kind.value} {name}", lambda: find() is None)
 
     def _remove_role(self, step: Step) -> None:
         # Whatever was added to our role by hand would keep it alive (IAM: DeleteConflict).
@@ -266,7 +274,15 @@ def _removed(outcome: Outcome) -> Removed:
 # Who removes what: one line for each kind that does not go with another.
 REMOVERS: dict[Kind, Callable[[Remover, Step], None]] = {
     Kind.TRIGGER: Remover._remove_trigger,
+    Kind.EVENTBRIDGE_SWITCH: Remover._remove_switch,
+    Kind.RULE_TARGET: lambda remover, _: remover._triggers.remove_target(),
+    Kind.RULE: lambda remover, _: remover._triggers.remove_rule(),
+    Kind.EVENT_SOURCE_MAPPING: lambda remover, _: remover._triggers.remove_mapping(),
+    Kind.EVENT_QUEUE: Remover._remove_queue,
+    Kind.EVENT_QUEUE_ACCESS: Remover._remove_role_policy,
+    Kind.DEAD_LETTER_QUEUE_POLICY: lambda remover, _: remover._triggers.remove_dead_letter_queue_policy(),
     Kind.PERMISSION: Remover._remove_permission,
+    Kind.RULE_PERMISSION: Remover._remove_permission,
     Kind.FUNCTION: Remover._remove_function,
     Kind.SOURCE_BUCKET: Remover._remove_bucket,
     Kind.DESTINATION_BUCKET: Remover._remove_bucket,

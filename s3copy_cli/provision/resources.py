@@ -83,6 +83,7 @@ MAX_CONCURRENCY = "maximum concurrency"
 RESPONSE_TYPES = "response types"
 DUPLICATES = "duplicates"
 PATTERN = "event pattern"
+SWITCHED_BUCKET = "turned on for"
 
 # The value of VERSIONING under which a delete leaves the object behind as a version.
 VERSIONING_ENABLED = "Enabled"
@@ -124,6 +125,7 @@ class RemoteResource:
         problem: why it cannot be ours, in words, where `is_ours` is false.
         obstacle: why it cannot be made as desired although it is (or would be) ours, in words; "" where it can.
         changed_at: when it was made or last changed, for a role and a function; None where that is not known.
+        notifications: for a trigger, the bucket's whole notification configuration.
     """
 
     kind: Kind
@@ -134,6 +136,7 @@ class RemoteResource:
     problem: str = ""
     obstacle: str = ""
     changed_at: datetime | None = None
+    notifications: Mapping[str, Any] = field(default_factory=dict)
 
 
 RemoteState = Mapping[Kind, RemoteResource]

@@ -33,6 +33,7 @@ class Settings:
         source_versioning: the source bucket keeps versions; False leaves its versioning as it is.
         destination_versioning: so for the destination bucket.
         log_retention_days: how long log lines are kept; None for ever.
+        trigger: what starts the function: "s3", "sqs" or "eventbridge".
     """
 
     runtime: str = "python3.13"
@@ -42,6 +43,7 @@ class Settings:
     log_retention_days: int | None = 30
     source_versioning: bool = False
     destination_versioning: bool = False
+    trigger: str = "s3"
 
 
 class GivenSettings(TypedDict, total=False):
@@ -54,6 +56,7 @@ class GivenSettings(TypedDict, total=False):
     log_retention_days: int | None
     source_versioning: bool
     destination_versioning: bool
+    trigger: str
 
 
 class RecordError(ValueError):
@@ -106,6 +109,7 @@ _CHECKS: Mapping[str, _Check] = {
     "log_retention_days": _Check("--log-retention", _retention),
     "source_versioning": _Check("--source-versioning", _switch),
     "destination_versioning": _Check("--destination-versioning", _switch),
+    "trigger": _Check("--trigger", _one_of("s3", "sqs", "eventbridge")),
 }
 
 

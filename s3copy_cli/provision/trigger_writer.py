@@ -11,10 +11,10 @@ from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import notifications, propagation, remote
-from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import Context
+from s3copy_cli.provision.desired import wanted_entry
 from s3copy_cli.provision.plan import refuse_overlap
-from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.triggers.writing import note_switch
 
 
 def ensure_trigger(context: Context) -> None:
@@ -26,11 +26,31 @@ def ensure_trigger(context: Context) -> None:
     """
     pipeline = context.pipeline
     configuration = remote.notification_configuration(context.aws, pipeline)
-    wanted = context.desired.resources[Kind.TRIGGER].attributes
-    ours = notifications.trigger_entry(pipeline, wanted[names.EVENTS])
+    ours = wanted_entry(context.desired)
     # It may have been added after the plan was made.
     refuse_overlap(pipeline, notifications.describe_overlap(configuration, ours))
     put_notification_configuration(context.aws, pipeline, notifications.with_entry(configuration, ours), context.retry)
+
+
+def ensure_switch(context: Context) -> None:
+    """Have the source bucket send its events to EventBridge, unless it does."""
+    pipeline = context.pipeline
+    configuration = remote.notification_configuration(context.aws, pipeline)
+    if notifications.sends_to_eventbridge(configuration):
+        return
+    note_switch(context)
+    switched = notifications.with_eventbridge(configuration, is_on=True)
+    put_notification_configuration(context.aws, pipeline, switched, context.retry)
+
+
+def remove_switch(
+    aws: Aws, pipeline: Pipeline, retry: Callable[[Callable[[], Any], propagation.Predicate], Any]
+) -> None:
+    """Have the source bucket send no more events to EventBridge."""
+    configuration = remote.notification_configuration(aws, pipeline)
+    if notifications.sends_to_eventbridge(configuration):
+        switched = notifications.with_eventbridge(configuration, is_on=False)
+        put_notification_configuration(aws, pipeline, switched, retry)
 
 
 def put_notification_configuration(

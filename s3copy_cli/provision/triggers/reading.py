@@ -147,23 +147,21 @@ def mapping_state(mapping: Mapping[str, Any]) -> str:
     return _MAPPING_STATES.get(state, state.lower())
 
 
-def read_rule(aws: Aws, pipeline: Pipeline) -> tuple[RemoteResource, str]:
-    """The rule, and the bucket that its tag says we had send events to EventBridge ("" for none).
+def read_rule(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    """The rule, and the bucket that its tag says we had send events to EventBridge.
 
     Raises:
         ClientError: EventBridge failed, or refused to show it.
     """
     name = pipeline.rule_name
-    missing = RemoteResource(Kind.RULE, name), ""
     rule = _answer(lambda: aws.events.describe_rule(Name=name), RULE_MISSING)
-    listed = (
-        _answer(lambda: aws.events.list_tags_for_resource(ResourceARN=rule["Arn"]), RULE_MISSING) if rule else None
-    )
+    listed = _answer(lambda: aws.events.list_tags_for_resource(ResourceARN=rule["Arn"]), RULE_MISSING) if rule else None
     if rule is None or listed is None:
-        return missing
+        return RemoteResource(Kind.RULE, name)
     tags = {tag["Key"]: tag["Value"] for tag in listed.get("Tags", [])}
     problem = tag_problem(pipeline, tags)
-    found = RemoteResource(
+    turned_on = tags.get(SWITCH_TAG)
+    return RemoteResource(
         Kind.RULE,
         name,
         exists=True,
@@ -171,10 +169,10 @@ def read_rule(aws: Aws, pipeline: Pipeline) -> tuple[RemoteResource, str]:
         attributes={
             names.STATE: names.STATE_ACTIVE if rule.get("State") == ENABLED else str(rule.get("State")).lower(),
             names.PATTERN: canonical_pattern(parsed(rule.get("EventPattern"))),
+            **({names.SWITCHED_BUCKET: turned_on} if turned_on else {}),
         },
         problem=problem,
     )
-    return found, tags.get(SWITCH_TAG, "")
 
 
 def read_rule_target(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -199,7 +197,7 @@ def read_rule_target(aws: Aws, pipeline: Pipeline) -> RemoteResource:
                     names.MAX_EVENT_AGE: retries.get("MaximumEventAgeInSeconds"),
                     names.ON_FAILURE: target.get("DeadLetterConfig", {}).get("Arn"),
                     # E.g. an InputTransformer: the function would not know the event any more.
-                    **{key: target[key] for key in odd},  # type: ignore[literal-required]
+                    **{key: target[key] for key in odd},
                 },
             )
     return RemoteResource(Kind.RULE_TARGET, name)
