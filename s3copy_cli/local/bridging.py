@@ -1,7 +1,7 @@
 """EventBridge invokes functions asynchronously, as on AWS.
 
-AWS repeats an invocation that failed, and parks its event at last. ministack runs a rule's function once, and forgets the
-event if that fails. Here it goes the way that a notification of S3 goes.
+AWS repeats an invocation that failed, and parks its event at last. ministack runs a rule's function once, and forgets
+the event if that fails. Here it goes the way that a notification of S3 goes.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
     refuse_foreign(pipeline, in_the_way)
     _refuse_permanent_deletes(desired, remote, setup_command)
     if _is_being_deleted(remote[Kind.FUNCTION]):
-        gone = {kind: RemoteResource(kind, remote[kind].name) for kind in _FUNCTION_PARTS}
+        gone = {kind: RemoteResource(kind, remote[kind].name) for kind in _FUNCTION_PARTS if kind in remote}
         remote = {**remote, **gone}
     built = tuple(_step_of(kind, desired, remote) for kind in desired.resources)
     plan = Plan((*built, *_hand_over(desired, remote)))
@@ -187,8 +187,8 @@ def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
     """
     steps = []
     for kind in TEARDOWN_ORDER:
-        resource = remote[kind]
-        if not resource.exists or (kind in _SHARED_KINDS and not resource.is_ours):
+        resource = remote.get(kind)
+        if resource is None or not resource.exists or (kind in _SHARED_KINDS and not resource.is_ours):
             continue
         if not resource.is_ours:
             steps.append(Step(kind, resource.name, Action.LEAVE, resource.problem or "not ours"))
@@ -201,11 +201,9 @@ def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
 
 def _hand_over(desired: DesiredState, remote: RemoteState) -> tuple[Step, ...]:
     """What goes of the triggers that were not chosen, once the chosen one is in force."""
-    old = [
-        Step(kind, remote[kind].name, Action.DELETE, f"the trigger is {desired.settings.trigger}")
-        for kind in TRIGGER_KINDS
-        if kind not in desired.resources and remote[kind].exists and remote[kind].is_ours
-    ]
+    found = [remote[kind] for kind in TRIGGER_KINDS if kind in remote and kind not in desired.resources]
+    why = f"the trigger is {desired.settings.trigger}"
+    old = [Step(one.kind, one.name, Action.DELETE, why) for one in found if one.exists and one.is_ours]
     if not old or not desired.handover_seconds:
         return tuple(old)
     why = "until the new trigger is in force, and what the old one has begun has arrived"

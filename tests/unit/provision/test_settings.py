@@ -41,6 +41,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "log_retention_days": st.sampled_from([None, *RETENTION_DAYS]),
     "source_versioning": st.booleans(),
     "destination_versioning": st.booleans(),
+    "trigger": st.sampled_from(["s3", "sqs", "eventbridge"]),
 }
 settings = st.builds(Settings, **VALUES)
 
