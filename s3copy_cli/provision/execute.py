@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -15,12 +16,13 @@ from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_writer import BucketWriter
 from s3copy_cli.provision.context import Context
-from s3copy_cli.provision.desired import QUEUE_RETENTION_SECONDS, DesiredState, wanted_role_policy
+from s3copy_cli.provision.desired import QUEUE_RETENTION_SECONDS, DesiredState
 from s3copy_cli.provision.function_writer import FunctionWriter
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.policy import trust_policy
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import Kind, RemoteResource
+from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.trigger_writer import ensure_trigger
 
 _QUEUE_EXISTS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
@@ -94,12 +96,15 @@ class Executor:
         if step.action is Action.CREATE:
             try:
                 self._context.retry(
-                    lambda: logs.create_log_group(logGroupName=step.name, tags=self.pipeline.tags),
+                    lambda: logs.create_log_group(logGroupName=step.name, tags=self._context.tags),
                     propagation.is_log_group_busy,
                 )
             except logs.exceptions.ResourceAlreadyExistsException:
                 self._context.adopt(step, lambda: remote.read_log_group(self.aws, self.pipeline))
+        ensure_tags(self._context, step)
         days = self.desired.settings.log_retention_days
+        if step.action is Action.UPDATE and names.RETENTION_DAYS not in {one.attribute for one in step.changes}:
+            return
         if days is not None:
             self._context.retry(
                 lambda: logs.put_retention_policy(logGroupName=step.name, retentionInDays=days),
@@ -119,9 +124,11 @@ class Executor:
             self._create_queue(step, dict(values.values()))
             return
         # Only what differs: a KMS key that was set by hand stays.
-        attributes = dict(values[change.attribute] for change in step.changes)
-        url = self.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
-        self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
+        attributes = dict(values[change.attribute] for change in step.changes if change.attribute in values)
+        ensure_tags(self._context, step)
+        if attributes:
+            url = self.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
+            self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
 
     def _create_queue(self, step: Step, attributes: dict[str, str]) -> None:
         def read() -> RemoteResource:
@@ -138,7 +145,7 @@ class Executor:
                 lambda: self.aws.sqs.create_queue(
                     QueueName=step.name,
                     Attributes=attributes,  # type: ignore[arg-type]
-                    tags=self.pipeline.tags,
+                    tags=self._context.tags,
                 ),
                 propagation.is_queue_name_resting,
             )
@@ -162,27 +169,52 @@ class Executor:
     def _ensure_role(self, step: Step) -> None:
         document = json.dumps(trust_policy())
         if step.action is Action.UPDATE:
-            self._context.retry(
-                lambda: self.aws.iam.update_assume_role_policy(RoleName=step.name, PolicyDocument=document),
-                propagation.is_role_busy,
-            )
+            self._update_role(step, document)
             return
+        boundary = self.desired.resources[Kind.ROLE].attributes.get(names.BOUNDARY)
+        bounded: Any = {"PermissionsBoundary": boundary} if boundary else {}
         try:
             self._context.retry(
                 lambda: self.aws.iam.create_role(
                     RoleName=step.name,
                     AssumeRolePolicyDocument=document,
-                    Description=f"s3copy pipeline {self.pipeline.name}: what its function may do",
-                    Tags=[{"Key": key, "Value": value} for key, value in self.pipeline.tags.items()],
+                    Description=self.desired.resources[Kind.ROLE].attributes[names.DESCRIPTION],
+                    Tags=[{"Key": key, "Value": value} for key, value in self._context.tags.items()],
+                    **bounded,
                 ),
                 propagation.is_role_busy,
             )
         except self.aws.iam.exceptions.EntityAlreadyExistsException:
             self._context.adopt(step, lambda: remote.read_role(self.aws, self.pipeline)[0])
 
+    def _update_role(self, step: Step, document: str) -> None:
+        iam = self.aws.iam
+        for change in step.changes:
+            if change.attribute == names.TRUST:
+                self._context.retry(
+                    lambda: iam.update_assume_role_policy(RoleName=step.name, PolicyDocument=document),
+                    propagation.is_role_busy,
+                )
+            elif change.attribute == names.DESCRIPTION:
+                # Not UpdateRole, which would also set the longest session back.
+                self._context.retry(
+                    partial(iam.update_role_description, RoleName=step.name, Description=change.new),
+                    propagation.is_role_busy,
+                )
+            elif change.attribute == names.BOUNDARY and change.new:
+                self._context.retry(
+                    partial(iam.put_role_permissions_boundary, RoleName=step.name, PermissionsBoundary=change.new),
+                    propagation.is_role_busy,
+                )
+            elif change.attribute == names.BOUNDARY:
+                self._context.retry(
+                    lambda: iam.delete_role_permissions_boundary(RoleName=step.name), propagation.is_role_busy
+                )
+        ensure_tags(self._context, step)
+
     def _ensure_role_policy(self) -> None:
         pipeline = self.pipeline
-        document = wanted_role_policy(pipeline, self.desired.options)
+        document = self.desired.role_document
         self._context.retry(
             lambda: self.aws.iam.put_role_policy(
                 RoleName=pipeline.role_name, PolicyName=pipeline.policy_name, PolicyDocument=json.dumps(document)

@@ -122,7 +122,7 @@ def test_calls_that_meet_another_s_are_repeated(world: Any) -> None:
     world.take(Kind.ROLE)
     world.iam.add_client_error("update_assume_role_policy", "ConcurrentModification")
     world.iam.add_response("update_assume_role_policy", {})
-    world.take(Kind.ROLE, Action.UPDATE)
+    world.take(Kind.ROLE, Action.UPDATE, changes=(Change(names.TRUST, "old", "new"),))
     world.iam.add_client_error("put_role_policy", "ConcurrentModification")
     world.iam.add_response("put_role_policy", {})
     world.take(Kind.ROLE_POLICY)
