@@ -83,3 +83,8 @@ class Context:
         self.refuse_foreign(step, found)
         self.on_wait(f"the {step.kind.value} {step.name} appeared meanwhile")
         return found
+
+
+def make_clients(aws: Aws) -> None:
+    """Make the clients that threads are going to share: making one is not thread-safe, using it is."""
+    _ = (aws.s3, aws.iam, aws.lambda_, aws.logs, aws.sqs)

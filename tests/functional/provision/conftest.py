@@ -66,6 +66,11 @@ class World:
 
     def remove(self, kind: Kind, *, empty_error: Exception | None = None) -> Removed:
         """Execute a teardown of one step."""
+        (removed,) = self.remove_all(kind, empty_error=empty_error)
+        return removed
+
+    def remove_all(self, *kinds: Kind, empty_error: Exception | None = None) -> list[Removed]:
+        """Execute a teardown of these steps."""
 
         def empty(bucket: Bucket) -> list[str]:
             self.emptied.append(bucket.name)
@@ -80,9 +85,8 @@ class World:
             empty_bucket=empty,
             on_removed=lambda _: None,
         )
-        name = desired_state(PIPELINE, Package(content=b"zip", code_sha256="c2hh")).resources[kind].name
-        (removed,) = remover.execute(Plan((Step(kind, name, Action.DELETE),)))
-        return removed
+        resources = desired_state(PIPELINE, Package(content=b"zip", code_sha256="c2hh")).resources
+        return remover.execute(Plan(tuple(Step(kind, resources[kind].name, Action.DELETE) for kind in kinds)))
 
     def queue_is(self, tags: dict[str, str]) -> None:
         """The next look at the queue finds it with these tags."""
