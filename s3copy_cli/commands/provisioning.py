@@ -1,19 +1,53 @@
-"""What setup and deploy have in common."""
+"""What setup, plan and deploy have in common."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from s3copy_cli.commands.app import App
 from s3copy_cli.output.plan_text import step_line
-from s3copy_cli.provision.choices import Choices
-from s3copy_cli.provision.desired import HANDOVER_SECONDS, DesiredState, desired_state
+from s3copy_cli.provision.checks import concurrency_problem, role_warning
+from s3copy_cli.provision.choices import Choices, GivenChoices, recorded_choices, resolve
+from s3copy_cli.provision.desired import HANDOVER_SECONDS, BucketKeys, DesiredState, desired_state
 from s3copy_cli.provision.execute import Executor
+from s3copy_cli.provision.kms import COPIES, SOURCE_OBJECTS, find_bucket_key, find_key
 from s3copy_cli.provision.package import build_package
-from s3copy_cli.provision.plan import Plan
+from s3copy_cli.provision.plan import Plan, plan_setup
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.remote import read_remote_state
+from s3copy_cli.provision.resources import Kind, RemoteState
+from s3copy_cli.provision.settings import Settings, settings_record
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is to be done, and for what.
+
+    Attributes:
+        choices: what holds from now on.
+        desired: the pipeline with these choices.
+        plan: how it gets there.
+        warnings: what the owner should know, in words.
+    """
+
+    choices: Choices
+    desired: DesiredState
+    plan: Plan
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What AWS says about the choices; the choices with the ARNs of their keys."""
+
+    choices: Choices
+    keys: BucketKeys
+    is_reservable: bool
+    warnings: list[str]
 
 
 def patience() -> Patience:
@@ -21,13 +55,52 @@ def patience() -> Patience:
     return Patience(clock=time.monotonic, sleep=time.sleep)
 
 
-def desired_for(app: App, choices: Choices, handover_seconds: float | None = None) -> DesiredState:
+def make_plan(
+    app: App, given: GivenChoices, *, check_role: bool = True, handover_seconds: float | None = None
+) -> Planned:
+    """Read what is there and decide what a setup would do; changes nothing.
+
+    Args:
+        app: the run.
+        given: what the command line says.
+        check_role: look at a role of the owner's.
+        handover_seconds: how long an old trigger stays in force next to a new one; None for what AWS needs.
+
+    Raises:
+        S3CopyError: something stands in the way, or a choice cannot be kept.
+    """
+    remote = read_remote_state(app.aws, app.pipeline)
+    recorded = recorded_choices(remote[Kind.FUNCTION], reset_settings=given.reset_settings)
+    found = _look_up(app, resolve(given, recorded), remote, check_role=check_role)
+    desired = desired_for(
+        app,
+        found.choices,
+        keys=found.keys,
+        is_reservable=found.is_reservable,
+        handover_seconds=handover_seconds,
+    )
+    plan = plan_setup(desired, remote, app.command("setup"))
+    for warning in found.warnings:
+        app.terminal.warn(warning)
+    return Planned(found.choices, desired, plan, found.warnings)
+
+
+def desired_for(
+    app: App,
+    choices: Choices,
+    *,
+    keys: BucketKeys | None = None,
+    is_reservable: bool = True,
+    handover_seconds: float | None = None,
+) -> DesiredState:
     """The pipeline as it ought to be where this run works, with these choices.
 
     Args:
         app: the run.
         choices: what the owner chose.
         handover_seconds: how long an old trigger stays in force next to a new one; None for what AWS needs.
+        keys: by which the buckets encrypt.
+        is_reservable: whether Lambda would keep as many executions as are to be kept.
     """
     tls_not_applicable = ""
     if not app.aws.s3_is_https:
@@ -41,6 +114,8 @@ def desired_for(app: App, choices: Choices, handover_seconds: float | None = Non
         choices,
         tls_not_applicable=tls_not_applicable,
         handover_seconds=handover_seconds,
+        keys=keys or BucketKeys(),
+        is_reservable=is_reservable,
     )
 
 
@@ -62,4 +137,69 @@ def options_data(choices: Choices) -> dict[str, Any]:
 
 def settings_data(choices: Choices) -> dict[str, Any]:
     """The choices about what is built for the JSON envelope."""
-    return asdict(choices.settings)
+    settings = choices.settings
+    return {**asdict(settings), "tags": dict(settings.tags), "source_kms_keys": list(settings.source_kms_keys)}
+
+
+def settings_lines(settings: Settings) -> list[str]:
+    """What is not as it is by default, a line each."""
+    return [f"  {name.replace('_', ' '):<19} {_words(value)}" for name, value in settings_record(settings).items()]
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join("=".join(one) if isinstance(one, list) else str(one) for one in value)
+    if value is None:
+        return "for ever"
+    return "yes" if value is True else str(value)
+
+
+def _look_up(app: App, choices: Choices, remote: RemoteState, *, check_role: bool) -> _Found:
+    """Ask AWS what the choices mean, side by side, and nothing that they do not need."""
+    aws, pipeline, settings = app.aws, app.pipeline, choices.settings
+    warnings: list[str] = []
+
+    def key(reference: str, purpose: str) -> str:
+        found = find_key(aws, pipeline, reference, purpose, any_account=purpose == SOURCE_OBJECTS)
+        if found.unchecked:
+            warnings.append(f"KMS key {found.arn}: {found.unchecked}")
+        return found.arn
+
+    def bucket_key(kind: Kind) -> str | None:
+        found = find_bucket_key(aws, pipeline, remote[kind])
+        if found and found.unchecked:
+            warnings.append(found.unchecked)
+        return found.arn or None if found else None
+
+    def role() -> None:
+        warning = role_warning(aws, settings.role_arn, pipeline.account_id)
+        if warning:
+            warnings.append(warning)
+
+    references = [(one, SOURCE_OBJECTS) for one in settings.source_kms_keys]
+    references += [(choices.options.kms_key_id, COPIES)] if choices.options.kms_key_id else []
+    jobs: list[Callable[[], Any]] = [
+        lambda: bucket_key(Kind.SOURCE_BUCKET),
+        lambda: bucket_key(Kind.DESTINATION_BUCKET),
+        lambda: concurrency_problem(aws, remote[Kind.FUNCTION], settings.reserved_concurrency),
+        *([role] if settings.role_arn and check_role else []),
+    ]
+    # Clients are made here, not in the threads: making them is not thread-safe.
+    _ = aws.kms
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        keys = pool.map(lambda each: key(*each), references)
+        answers = list(pool.map(lambda job: job(), jobs))
+        arns = dict(zip(references, keys, strict=True))
+    source_keys = tuple(sorted({arns[each] for each in references if each[1] == SOURCE_OBJECTS}))
+    copies_key = next((arn for (_, purpose), arn in arns.items() if purpose == COPIES), None)
+    problem = str(answers[2])
+    return _Found(
+        replace(
+            choices,
+            options=replace(choices.options, kms_key_id=copies_key),
+            settings=replace(settings, source_kms_keys=source_keys),
+        ),
+        BucketKeys(source=answers[0], destination=answers[1]),
+        is_reservable=not problem,
+        warnings=sorted(warnings) + ([problem] if problem else []),
+    )

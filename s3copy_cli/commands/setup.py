@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +14,6 @@ from s3copy_cli.output.result import Result
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from s3copy_cli.provision.choices import Choices
     from s3copy_cli.provision.options import CopyOptions
 
 
@@ -37,21 +35,13 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
     What is not given stays as it was.
     """
     app.announce("Setting up" + (" (dry run)" if dry_run else ""))
-    from s3copy_cli.commands.provisioning import desired_for, execute, options_data, settings_data
+    from s3copy_cli.commands.provisioning import execute, make_plan, options_data, settings_data, settings_lines
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
-    from s3copy_cli.provision.choices import recorded_choices, resolve
-    from s3copy_cli.provision.plan import plan_setup
-    from s3copy_cli.provision.remote import read_remote_state
-    from s3copy_cli.provision.resources import Kind
 
-    given = given_choices(parameters)
-    remote = read_remote_state(app.aws, app.pipeline)
-    recorded = recorded_choices(remote[Kind.FUNCTION], reset_settings=given.reset_settings)
-    choices = _with_key_arn(app, resolve(given, recorded))
-    desired = desired_for(app, choices, parameters["handover_seconds"])
-    plan = plan_setup(desired, remote, app.command("setup"))
+    planned = make_plan(app, given_choices(parameters), handover_seconds=parameters["handover_seconds"])
+    plan, choices = planned.plan, planned.choices
     if not dry_run:
-        execute(app, desired, plan)
+        execute(app, planned.desired, plan)
     pipeline = app.pipeline
 
     def text(console: Console) -> None:
@@ -67,7 +57,7 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
         console.print(f"  source bucket       {pipeline.source_bucket}", soft_wrap=True)
         console.print(f"  destination bucket  {pipeline.destination_bucket}", soft_wrap=True)
         console.print(f"  function            {pipeline.function_name}", soft_wrap=True)
-        for line in _option_lines(choices.options):
+        for line in [*_option_lines(choices.options), *settings_lines(choices.settings)]:
             console.print(line, soft_wrap=True)
         console.print(f"Next: {app.command('upload sample.csv')}", soft_wrap=True)
 
@@ -84,21 +74,9 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
         "settings": settings_data(choices),
         "counts": plan.counts(),
         "steps": plan_data(plan),
+        "warnings": planned.warnings,
     }
     return Result(data=data, text=text)
-
-
-def _with_key_arn(app: App, choices: Choices) -> Choices:
-    """The choices with the key's own ARN, whatever it was called, if S3 can use it."""
-    from s3copy_cli.provision.kms import find_key
-
-    options = choices.options
-    if options.kms_key_id is None:
-        return choices
-    key = find_key(app.aws, app.pipeline, options.kms_key_id)
-    if key.unchecked:
-        app.terminal.warn(f"KMS key {key.arn}: {key.unchecked}")
-    return replace(choices, options=replace(options, kms_key_id=key.arn))
 
 
 def _option_lines(options: CopyOptions) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
+from typing import Any
 
 from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import Pipeline
@@ -13,7 +15,7 @@ from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_writer import BucketWriter
 from s3copy_cli.provision.context import Context, make_clients
-from s3copy_cli.provision.desired import QUEUE_RETENTION_SECONDS, DesiredState, wanted_role_policy
+from s3copy_cli.provision.desired import QUEUE_RETENTION_SECONDS, DesiredState
 from s3copy_cli.provision.function_writer import FunctionWriter
 from s3copy_cli.provision.parallel import Outcome, raise_failures, stoppable, take_in_parallel
 from s3copy_cli.provision.plan import Action, Plan, Step
@@ -22,6 +24,7 @@ from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.removal import Remover
 from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.trigger_writer import ensure_switch, ensure_trigger
 from s3copy_cli.provision.triggers import writing
 from s3copy_cli.provision.triggers.removing import TriggerRemover
@@ -109,12 +112,15 @@ class Executor:
         if step.action is Action.CREATE:
             try:
                 context.retry(
-                    lambda: logs.create_log_group(logGroupName=step.name, tags=self.pipeline.tags),
+                    lambda: logs.create_log_group(logGroupName=step.name, tags=context.tags),
                     propagation.is_log_group_busy,
                 )
             except logs.exceptions.ResourceAlreadyExistsException:
                 context.adopt(step, lambda: remote.read_log_group(self.aws, self.pipeline))
+        ensure_tags(context, step)
         days = self.desired.settings.log_retention_days
+        if step.action is Action.UPDATE and names.RETENTION_DAYS not in {one.attribute for one in step.changes}:
+            return
         if days is not None:
             context.retry(
                 lambda: logs.put_retention_policy(logGroupName=step.name, retentionInDays=days),
@@ -134,34 +140,53 @@ class Executor:
             )
             return
         # Only what differs: a KMS key that was set by hand stays.
-        attributes = dict(values[change.attribute] for change in step.changes)
-        url = self.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
-        self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
+        attributes = dict(values[change.attribute] for change in step.changes if change.attribute in values)
+        ensure_tags(self._context(step), step)
+        if attributes:
+            url = self.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
+            self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
 
     def _ensure_role(self, step: Step) -> None:
         document, context = json.dumps(trust_policy()), self._context(step)
         if step.action is Action.UPDATE:
-            context.retry(
-                lambda: self.aws.iam.update_assume_role_policy(RoleName=step.name, PolicyDocument=document),
-                propagation.is_role_busy,
-            )
+            self._update_role(context, step, document)
             return
+        boundary = self.desired.resources[Kind.ROLE].attributes.get(names.BOUNDARY)
+        bounded: Any = {"PermissionsBoundary": boundary} if boundary else {}
         try:
             context.retry(
                 lambda: self.aws.iam.create_role(
                     RoleName=step.name,
                     AssumeRolePolicyDocument=document,
-                    Description=f"s3copy pipeline {self.pipeline.name}: what its function may do",
-                    Tags=[{"Key": key, "Value": value} for key, value in self.pipeline.tags.items()],
+                    Description=self.desired.resources[Kind.ROLE].attributes[names.DESCRIPTION],
+                    Tags=[{"Key": key, "Value": value} for key, value in context.tags.items()],
+                    **bounded,
                 ),
                 propagation.is_role_busy,
             )
         except self.aws.iam.exceptions.EntityAlreadyExistsException:
             context.adopt(step, lambda: remote.read_role(self.aws, self.pipeline)[0])
 
+    def _update_role(self, context: Context, step: Step, document: str) -> None:
+        iam, name = self.aws.iam, step.name
+        for change in step.changes:
+            if change.attribute == names.TRUST:
+                call: Any = partial(iam.update_assume_role_policy, RoleName=name, PolicyDocument=document)
+            elif change.attribute == names.DESCRIPTION:
+                # Not UpdateRole, which would also set the longest session back.
+                call = partial(iam.update_role_description, RoleName=name, Description=change.new)
+            elif change.attribute == names.BOUNDARY and change.new:
+                call = partial(iam.put_role_permissions_boundary, RoleName=name, PermissionsBoundary=change.new)
+            elif change.attribute == names.BOUNDARY:
+                call = partial(iam.delete_role_permissions_boundary, RoleName=name)
+            else:
+                continue
+            context.retry(call, propagation.is_role_busy)
+        ensure_tags(context, step)
+
     def _ensure_role_policy(self, step: Step) -> None:
         pipeline = self.pipeline
-        document = wanted_role_policy(pipeline, self.desired.options)
+        document = self.desired.role_document
         self._context(step).retry(
             lambda: self.aws.iam.put_role_policy(
                 RoleName=pipeline.role_name, PolicyName=pipeline.policy_name, PolicyDocument=json.dumps(document)

@@ -42,7 +42,7 @@ def create_queue(
             lambda: context.aws.sqs.create_queue(
                 QueueName=step.name,
                 Attributes=dict(attributes),  # type: ignore[arg-type]
-                tags=context.pipeline.tags,
+                tags=context.tags,
             ),
             propagation.any_of(propagation.is_queue_name_resting, propagation.is_dead_letter_queue_not_visible_yet),
         )

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
-from s3copy_cli.config import Pipeline
+from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 from s3copy_cli.deployed import ENV_SETTINGS, function_tags
 from s3copy_cli.provision import notifications
 from s3copy_cli.provision import resources as names
@@ -21,6 +21,7 @@ from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical, find_statement, tls_statement
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import read_record
+from s3copy_cli.provision.tags import tag_attribute
 from s3copy_cli.provision.triggers import reading
 from s3copy_cli.provision.triggers.reading import tag_problem
 
@@ -64,6 +65,7 @@ def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
     state = {resource.kind: resource for resource in found}
     function = state[Kind.FUNCTION]
+    state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
     if function.exists and not function.is_ours:
         # Whatever hangs on somebody else's function is theirs as well.
         for kind in (Kind.ASYNC_INVOCATION, Kind.PERMISSION, Kind.RULE_PERMISSION, Kind.EVENT_SOURCE_MAPPING):
@@ -92,16 +94,26 @@ def _trigger_readers(aws: Aws, pipeline: Pipeline) -> list[Callable[[], list[Rem
     ]
 
 
+def _recreated(pipeline: Pipeline, group: RemoteResource, function: RemoteResource) -> RemoteResource:
+    """The log group as ours if only its tag is missing and our function writes to it.
+
+    Somebody deleted it, and Lambda made it again: with a role of the owner's that may do so, or on the embedded AWS.
+    """
+    lost_its_tag = group.exists and not group.is_ours and group.attributes[names.TAGS].get(OWNERSHIP_TAG) is None
+    is_written_to = function.is_ours and function.attributes.get(names.LOG_GROUP) == pipeline.log_group
+    return replace(group, is_ours=True, problem="") if lost_its_tag and is_written_to else group
+
+
 def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:
     """A bucket and its policy."""
     found = read_bucket_ownership(aws, pipeline, kind, name)
     if found.is_ours:
         # None where it went between two of the reads.
-        complete = _answer(lambda: _read_own_bucket(aws, pipeline, kind, name), BUCKET_MISSING)
+        complete = _answer(lambda: _read_own_bucket(aws, pipeline, found), BUCKET_MISSING)
         if complete is not None:
             return list(complete)
         found = RemoteResource(kind, name)
-    return [found, replace(found, kind=_BUCKET_KINDS[kind])]
+    return [found, replace(found, kind=_BUCKET_KINDS[kind], attributes={})]
 
 
 def read_bucket_ownership(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> RemoteResource:
@@ -121,11 +133,14 @@ def read_bucket_ownership(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -
         if error_code(error) in BUCKET_MISSING:
             return RemoteResource(kind, name)
         raise
-    problem = tag_problem(pipeline, {tag["Key"]: tag["Value"] for tag in (tagging or {}).get("TagSet", [])})
-    return RemoteResource(kind, name, exists=True, is_ours=not problem, problem=problem)
+    tags = {tag["Key"]: tag["Value"] for tag in (tagging or {}).get("TagSet", [])}
+    problem = tag_problem(pipeline, tags)
+    attributes = {names.TAGS: tag_attribute(tags)}
+    return RemoteResource(kind, name, exists=True, is_ours=not problem, attributes=attributes, problem=problem)
 
 
-def _read_own_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:
+def _read_own_bucket(aws: Aws, pipeline: Pipeline, bucket: RemoteResource) -> list[RemoteResource]:
+    name = bucket.name
     call = {"Bucket": name, "ExpectedBucketOwner": pipeline.account_id}
     block = _answer(lambda: aws.s3.get_public_access_block(**call), frozenset({"NoSuchPublicAccessBlockConfiguration"}))
     ownership = _answer(
@@ -135,24 +150,25 @@ def _read_own_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> lis
         lambda: aws.s3.get_bucket_encryption(**call),
         frozenset({"ServerSideEncryptionConfigurationNotFoundError"}),
     )
+    default = _first_rule(encryption, "ServerSideEncryptionConfiguration").get("ApplyServerSideEncryptionByDefault", {})
     attributes = {
+        **bucket.attributes,
         names.PUBLIC_ACCESS: _public_access(block),
         names.OBJECT_OWNERSHIP: _first_rule(ownership, "OwnershipControls").get("ObjectOwnership"),
-        names.DEFAULT_ENCRYPTION: _first_rule(encryption, "ServerSideEncryptionConfiguration")
-        .get("ApplyServerSideEncryptionByDefault", {})
-        .get("SSEAlgorithm"),
+        names.DEFAULT_ENCRYPTION: default.get("SSEAlgorithm"),
+        names.BUCKET_KEY: default.get("KMSMasterKeyID"),
         names.ABORT_UPLOADS: _abort_days(lifecycle_configuration(aws, pipeline, name).get("Rules", [])),
     }
     attributes[names.VERSIONING] = aws.s3.get_bucket_versioning(**call).get("Status", "off")
     statement = find_statement(bucket_policy(aws, pipeline, name), tls_statement("")["Sid"])
     policy = RemoteResource(
-        _BUCKET_KINDS[kind],
+        _BUCKET_KINDS[bucket.kind],
         name,
         exists=statement is not None,
         is_ours=True,
         attributes={names.TLS_ONLY: canonical(statement)},
     )
-    return [RemoteResource(kind, name, exists=True, is_ours=True, attributes=attributes), policy]
+    return [replace(bucket, attributes=attributes), policy]
 
 
 def lifecycle_configuration(aws: Aws, pipeline: Pipeline, bucket: str) -> dict[str, Any]:
@@ -226,7 +242,10 @@ def read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
                     pipeline.log_group,
                     exists=True,
                     is_ours=not problem,
-                    attributes={names.RETENTION_DAYS: group.get("retentionInDays")},
+                    attributes={
+                        names.RETENTION_DAYS: group.get("retentionInDays"),
+                        names.TAGS: tag_attribute(tags),
+                    },
                     problem=problem,
                 )
     return RemoteResource(Kind.LOG_GROUP, pipeline.log_group)
@@ -261,6 +280,7 @@ def read_queues(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
         attributes={
             names.RETENTION_SECONDS: int(values.get("MessageRetentionPeriod", "0")),
             names.QUEUE_ENCRYPTION: values.get("SqsManagedSseEnabled") == "true" or bool(values.get("KmsMasterKeyId")),
+            names.TAGS: tag_attribute(tags.get("Tags", {})),
         },
         problem=problem,
     )
@@ -277,13 +297,19 @@ def read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
             RemoteResource(Kind.ROLE_POLICY, pipeline.policy_name),
         ]
     role = answer["Role"]
-    problem = tag_problem(pipeline, {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])})
+    tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
+    problem = tag_problem(pipeline, tags)
     found = RemoteResource(
         Kind.ROLE,
         pipeline.role_name,
         exists=True,
         is_ours=not problem,
-        attributes={names.TRUST: canonical(_document(role.get("AssumeRolePolicyDocument")))},
+        attributes={
+            names.TRUST: canonical(_document(role.get("AssumeRolePolicyDocument"))),
+            names.DESCRIPTION: role.get("Description"),
+            names.BOUNDARY: role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+            names.TAGS: tag_attribute(tags),
+        },
         problem=problem,
         changed_at=role.get("CreateDate"),
     )
@@ -324,6 +350,7 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.STATE: f"{state}: {reason}" if state == names.STATE_UPDATE_FAILED and reason else state,
             names.CODE: configuration.get("CodeSha256"),
             names.RUNTIME: configuration.get("Runtime"),
+            names.DESCRIPTION: configuration.get("Description"),
             names.HANDLER: configuration.get("Handler"),
             names.ROLE: configuration.get("Role"),
             names.TIMEOUT: configuration.get("Timeout"),
@@ -331,6 +358,8 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.ARCHITECTURE: next(iter(configuration.get("Architectures", ["x86_64"])), None),
             names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in _WORDED_VARIABLES},
             **option_attributes(variables),
+            names.RESERVED_CONCURRENCY: answer.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
+            names.TAGS: tag_attribute(tags),
             names.SETTINGS: read_record(variables.get(ENV_SETTINGS) or "{}"),
             # Lambda's own defaults, where it does not echo them.
             names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),

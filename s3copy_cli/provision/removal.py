@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from threading import Event
 from typing import Any
@@ -80,7 +80,18 @@ class Remover:
         outcomes = self._take([step for step in steps if step.kind in EVENT_SOURCES])
         if any(step.kind is Kind.FUNCTION for step in steps):
             self.drain()
-        return outcomes + self._take([step for step in steps if step.kind not in EVENT_SOURCES])
+        outcomes += self._take([step for step in steps if step.kind not in EVENT_SOURCES])
+        return [*outcomes, *self._last_look(outcomes)]
+
+    def _last_look(self, outcomes: list[Removed]) -> list[Removed]:
+        """Remove the log group once more where a late log line has brought it back."""
+        for removed in outcomes:
+            if removed.step.kind is Kind.LOG_GROUP and removed.error is None:
+                found = remote.read_log_group(self.aws, self.pipeline)
+                # With our tag it is not Lambda's: a setup that runs now has made it.
+                if found.exists and not found.is_ours:
+                    return self._take([replace(removed.step, reason="it came back")])
+        return []
 
     def _take(self, steps: list[Step]) -> list[Removed]:
         outcomes = take_in_parallel(

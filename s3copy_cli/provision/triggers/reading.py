@@ -17,6 +17,7 @@ from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.policy import canonical, find_statement
 from s3copy_cli.provision.resources import Kind, RemoteResource
+from s3copy_cli.provision.tags import tag_attribute
 from s3copy_cli.provision.triggers.wanted import DEAD_LETTER_STATEMENT_ID, canonical_pattern
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def read_event_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.ON_FAILURE: redrive.get("deadLetterTargetArn"),
             names.MAX_DELIVERIES: _whole(redrive.get("maxReceiveCount")),
             names.DOCUMENT: canonical(parsed(values.get("Policy"))) if values.get("Policy") else None,
+            names.TAGS: tag_attribute(tags.get("Tags", {})),
         },
         problem=problem,
     )
@@ -169,6 +171,7 @@ def read_rule(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         attributes={
             names.STATE: names.STATE_ACTIVE if rule.get("State") == ENABLED else str(rule.get("State")).lower(),
             names.PATTERN: canonical_pattern(parsed(rule.get("EventPattern"))),
+            names.TAGS: tag_attribute(tags),
             **({names.SWITCHED_BUCKET: turned_on} if turned_on else {}),
         },
         problem=problem,

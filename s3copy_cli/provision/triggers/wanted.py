@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -22,6 +23,8 @@ MAX_DELIVERIES = 8
 BATCH_SIZE = 10
 # So many batches at the same time: 100 objects, and room in an account that may run no more than 10 executions.
 MAX_CONCURRENCY = 10
+# What Lambda takes as maximum concurrency of a mapping (ScalingConfig).
+LEAST_CONCURRENCY = 2
 PARTIAL_RESPONSES = ["ReportBatchItemFailures"]
 # EventBridge invokes asynchronously: Lambda's own retries come after these, which are for invocations that Lambda
 # does not accept. Its default number, and the age at which Lambda gives up, too.
@@ -62,19 +65,42 @@ TRIGGER_KINDS = (
 )
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    pipeline: Pipeline
+    options: CopyOptions
+    timeout_seconds: int
+    tags: Mapping[str, str]
+    not_our_role: str
+    concurrency: int
+
+
 def trigger_resources(
-    pipeline: Pipeline, trigger: Trigger, options: CopyOptions, *, timeout_seconds: int
+    pipeline: Pipeline,
+    trigger: Trigger,
+    options: CopyOptions,
+    *,
+    timeout_seconds: int,
+    tags: Mapping[str, str],
+    not_our_role: str = "",
+    reserved_concurrency: int | None = None,
 ) -> list[DesiredResource]:
-    """What this trigger consists of, in the order of building.
+    """What this trigger consists of.
 
     Args:
         pipeline: whose.
         trigger: which.
         options: what was chosen about copying: which events and keys start the function.
         timeout_seconds: the function's, which AWS wants the queue to know.
+        tags: of what can be tagged.
+        not_our_role: why nothing is written to the function's role; "" where it is.
+        reserved_concurrency: how many executions are kept for the function; None if none are.
     """
+    # More batches at a time than executions would only be refused, and be delivered again.
+    most = MAX_CONCURRENCY if reserved_concurrency is None else min(MAX_CONCURRENCY, reserved_concurrency)
+    chosen = _Chosen(pipeline, options, timeout_seconds, tags, not_our_role, max(most, LEAST_CONCURRENCY))
     makers = {Trigger.S3: _direct, Trigger.SQS: _queued, Trigger.EVENTBRIDGE: _bridged}
-    found: list[DesiredResource] = makers[trigger](pipeline, options, timeout_seconds)
+    found: list[DesiredResource] = makers[trigger](chosen)
     return found
 
 
@@ -155,14 +181,16 @@ def _entry(pipeline: Pipeline, options: CopyOptions, whom: Mapping[str, str]) ->
     return DesiredResource(Kind.TRIGGER, pipeline.notification_id, attributes)
 
 
-def _direct(pipeline: Pipeline, options: CopyOptions, _: int) -> list[DesiredResource]:
+def _direct(chosen: _Chosen) -> list[DesiredResource]:
+    pipeline, options = chosen.pipeline, chosen.options
     return [
         DesiredResource(Kind.PERMISSION, pipeline.permission_id, {names.STATEMENT: permission_statement(pipeline)}),
         _entry(pipeline, options, {names.FUNCTION_ARN: pipeline.function_arn}),
     ]
 
 
-def _queued(pipeline: Pipeline, options: CopyOptions, timeout_seconds: int) -> list[DesiredResource]:
+def _queued(chosen: _Chosen) -> list[DesiredResource]:
+    pipeline, options = chosen.pipeline, chosen.options
     return [
         DesiredResource(
             Kind.EVENT_QUEUE,
@@ -171,16 +199,18 @@ def _queued(pipeline: Pipeline, options: CopyOptions, timeout_seconds: int) -> l
                 names.RETENTION_SECONDS: RETENTION_SECONDS,
                 names.QUEUE_ENCRYPTION: True,
                 # The least that Lambda accepts. The function itself has what failed come back earlier.
-                names.VISIBILITY_SECONDS: timeout_seconds,
+                names.VISIBILITY_SECONDS: chosen.timeout_seconds,
                 names.ON_FAILURE: pipeline.queue_arn,
                 names.MAX_DELIVERIES: MAX_DELIVERIES,
                 names.DOCUMENT: canonical(event_queue_policy(pipeline)),
+                names.TAGS: chosen.tags,
             },
         ),
         DesiredResource(
             Kind.EVENT_QUEUE_ACCESS,
             pipeline.event_queue_policy_name,
             {names.DOCUMENT: canonical(event_queue_access(pipeline))},
+            not_applicable=chosen.not_our_role,
         ),
         DesiredResource(
             Kind.EVENT_SOURCE_MAPPING,
@@ -189,7 +219,7 @@ def _queued(pipeline: Pipeline, options: CopyOptions, timeout_seconds: int) -> l
                 names.STATE: names.STATE_ACTIVE,
                 names.BATCH_SIZE: BATCH_SIZE,
                 names.BATCH_WINDOW: 0,
-                names.MAX_CONCURRENCY: MAX_CONCURRENCY,
+                names.MAX_CONCURRENCY: chosen.concurrency,
                 names.RESPONSE_TYPES: PARTIAL_RESPONSES,
             },
         ),
@@ -197,7 +227,8 @@ def _queued(pipeline: Pipeline, options: CopyOptions, timeout_seconds: int) -> l
     ]
 
 
-def _bridged(pipeline: Pipeline, options: CopyOptions, _: int) -> list[DesiredResource]:
+def _bridged(chosen: _Chosen) -> list[DesiredResource]:
+    pipeline, options = chosen.pipeline, chosen.options
     return [
         DesiredResource(
             Kind.DEAD_LETTER_QUEUE_POLICY,
@@ -207,7 +238,11 @@ def _bridged(pipeline: Pipeline, options: CopyOptions, _: int) -> list[DesiredRe
         DesiredResource(
             Kind.RULE,
             pipeline.rule_name,
-            {names.STATE: names.STATE_ACTIVE, names.PATTERN: canonical_pattern(wanted_pattern(pipeline, options))},
+            {
+                names.STATE: names.STATE_ACTIVE,
+                names.PATTERN: canonical_pattern(wanted_pattern(pipeline, options)),
+                names.TAGS: chosen.tags,
+            },
         ),
         DesiredResource(
             Kind.RULE_PERMISSION,

@@ -17,6 +17,7 @@ from s3copy_cli.provision.plan import Action, Step
 from s3copy_cli.provision.policy import with_statement
 from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.triggers import reading
 from s3copy_cli.provision.triggers.wanted import (
     MAX_DELIVERIES,
@@ -56,6 +57,8 @@ def ensure_event_queue(context: Context, step: Step) -> None:
             context, step, dict(values.values()), lambda: reading.read_event_queue(context.aws, pipeline)
         )
         differing = {name for name, value in wanted.items() if found.attributes.get(name) != value}
+    ensure_tags(context, step)
+    differing &= values.keys()
     if differing:
         # Only what differs: a KMS key that was set by hand stays.
         attributes = dict(values[name] for name in values if name in differing)
@@ -127,7 +130,7 @@ def _ensure_one_mapping(context: Context, settings: dict[str, Any]) -> list[str]
                 lambda: context.aws.lambda_.create_event_source_mapping(
                     EventSourceArn=pipeline.event_queue_arn,
                     FunctionName=pipeline.function_name,
-                    Tags=pipeline.tags,
+                    Tags=context.tags,
                     **settings,
                 ),
                 propagation.any_of(
@@ -183,7 +186,8 @@ def ensure_rule(context: Context, step: Step) -> None:
     if is_new and read().exists:
         context.adopt(step, read)
         is_new = False
-    tags = [{"Key": key, "Value": value} for key, value in pipeline.tags.items()]
+    ensure_tags(context, step)
+    tags = [{"Key": key, "Value": value} for key, value in context.tags.items()]
     events.put_rule(
         Name=step.name,
         EventPattern=json.dumps(wanted_pattern(pipeline, context.desired.options)),

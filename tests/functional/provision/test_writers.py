@@ -122,7 +122,7 @@ def test_calls_that_meet_another_s_are_repeated(world: Any) -> None:
     world.take(Kind.ROLE)
     world.iam.add_client_error("update_assume_role_policy", "ConcurrentModification")
     world.iam.add_response("update_assume_role_policy", {})
-    world.take(Kind.ROLE, Action.UPDATE)
+    world.take(Kind.ROLE, Action.UPDATE, changes=(Change(names.TRUST, "old", "new"),))
     world.iam.add_client_error("put_role_policy", "ConcurrentModification")
     world.iam.add_response("put_role_policy", {})
     world.take(Kind.ROLE_POLICY)
@@ -330,5 +330,26 @@ def test_a_function_that_another_teardown_is_deleting_is_waited_for(world: Any) 
 def test_a_log_group_that_is_busy_is_waited_for(world: Any) -> None:
     world.logs.add_client_error("delete_log_group", "OperationAbortedException")
     world.logs.add_response("delete_log_group", {})
+    world.logs.add_response("describe_log_groups", {"logGroups": []})
+    assert world.remove(Kind.LOG_GROUP).error is None
+    world.done()
+
+
+def group_is_back(world: Any, tags: dict[str, str]) -> None:
+    world.logs.add_response("delete_log_group", {})
+    world.logs.add_response("describe_log_groups", {"logGroups": [{"logGroupName": PIPELINE.log_group}]})
+    world.logs.add_response("list_tags_for_resource", {"tags": tags})
+
+
+def test_a_log_group_that_a_late_line_brought_back_is_removed_again(world: Any) -> None:
+    group_is_back(world, {})
+    world.logs.add_response("delete_log_group", {})
+    first, again = world.remove_all(Kind.LOG_GROUP)
+    assert (first.error, again.error, again.step.reason) == (None, None, "it came back")
+    world.done()
+
+
+def test_a_log_group_that_a_setup_has_made_meanwhile_stays(world: Any) -> None:
+    group_is_back(world, OURS)
     assert world.remove(Kind.LOG_GROUP).error is None
     world.done()
