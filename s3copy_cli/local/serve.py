@@ -28,6 +28,7 @@ from s3copy_cli.local.probe import token_of
 from s3copy_cli.local.process import birth_of
 from s3copy_cli.local.queueing import queue_asynchronous_events
 from s3copy_cli.local.record import Phase, ServerRecord, read_record, write_record
+from s3copy_cli.local.updates import let_invocations_end
 
 _LOCK_ATTEMPTS = 40
 _LOCK_PAUSE_SECONDS = 0.05
@@ -117,11 +118,13 @@ async def _serve(paths: LocalPaths, record: ServerRecord, listener: int) -> None
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
+    from ministack.core import lambda_runtime
     from ministack.services import eventbridge, lambda_svc
 
     queue_asynchronous_events(lambda_svc)
     drop_events_of_deleted_functions(lambda_svc)
     invoke_rule_targets_asynchronously(eventbridge, lambda_svc)
+    let_invocations_end(lambda_svc, lambda_runtime)
     _raise_descriptor_limit()
     saved = SavedState()
     loop = asyncio.get_running_loop()
