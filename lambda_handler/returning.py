@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from .redelivery import Returned
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-
-_ENTRIES_PER_REQUEST = 10
 
 
 class Returner:
@@ -27,22 +27,24 @@ class Returner:
         """Change how long these messages stay hidden. Those that SQS refuses come back when the queue says.
 
         Raises:
-            botocore's errors: SQS refused or did not answer.
+            ClientError, BotoCoreError: for the last one that SQS refused or did not answer for; all were tried.
         """
-        known = [one for one in returned if one.receipt.handle and one.receipt.queue_arn.count(":") == 5]
-        for start in range(0, len(known), _ENTRIES_PER_REQUEST):
-            chunk = known[start : start + _ENTRIES_PER_REQUEST]
+        refused: ClientError | BotoCoreError | None = None
+        for one in returned:
+            receipt = one.receipt
+            if not receipt.handle or receipt.queue_arn.count(":") != 5:
+                continue
             client = self._client()
-            account, name = chunk[0].receipt.queue_arn.split(":")[4:]
-            client.change_message_visibility_batch(
-                # As SQS makes it; to ask for it would need one more permission.
-                QueueUrl=f"{client.meta.endpoint_url}/{account}/{name}",
-                Entries=[
-                    {
-                        "Id": str(number),
-                        "ReceiptHandle": one.receipt.handle,
-                        "VisibilityTimeout": one.delay_seconds,
-                    }
-                    for number, one in enumerate(chunk)
-                ],
-            )
+            account, name = receipt.queue_arn.split(":")[4:]
+            try:
+                # One by one: a batch has at most ten messages, and few of them fail.
+                client.change_message_visibility(
+                    # As SQS makes it; to ask for it would need one more permission.
+                    QueueUrl=f"{client.meta.endpoint_url}/{account}/{name}",
+                    ReceiptHandle=receipt.handle,
+                    VisibilityTimeout=one.delay_seconds,
+                )
+            except (ClientError, BotoCoreError) as error:
+                refused = error
+        if refused is not None:
+            raise refused

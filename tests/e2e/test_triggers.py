@@ -125,7 +125,7 @@ def test_prefixes_and_a_message_that_always_fails(
     redrive = json.loads(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["RedrivePolicy"])
     patient = redrive["maxReceiveCount"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps({**redrive, "maxReceiveCount": 2})})
-    too_long = "in/" + "/".join(["x" * 99] * 10) + "/123456789.csv"
+    too_long = "in/" + "/".join(["x" * 99] * 10) + "/12345678901234.csv"
     assert len(f"copies/{too_long}") > 1024 >= len(too_long)
     for key in (too_long, "in/a.csv", "in/b.txt", "out/c.csv"):
         s3.put_object(Bucket=SOURCE, Key=key, Body=key.encode())

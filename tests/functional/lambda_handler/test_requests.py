@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from botocore.exceptions import ParamValidationError
+from botocore.exceptions import ClientError, ParamValidationError
 from botocore.stub import Stubber
 
 from lambda_handler.clients import Clients
@@ -517,18 +517,16 @@ def test_a_key_that_would_be_too_long_has_no_copy_to_delete(look, clients, setti
     assert run(performer, options).outcome is Outcome.ALREADY_ABSENT
 
 
-def test_messages_come_back_by_one_request_for_ten(clients) -> None:
+def test_messages_come_back_also_where_one_of_them_is_refused(clients) -> None:
     arn = "arn:aws:sqs:eu-west-1:123456789012:s3copy-events"
-    returned = [Returned(Receipt(str(number), f"handle {number}", arn), 2) for number in range(11)]
+    returned = [Returned(Receipt(str(number), f"handle {number}", arn), number) for number in range(3)]
     unknown = Returned(Receipt("x"), 2)
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/s3copy-events"
+    expected = [{"QueueUrl": url, "ReceiptHandle": f"handle {n}", "VisibilityTimeout": n} for n in range(3)]
     with Stubber(clients.queues) as queues:
-        for first, last in ((0, 10), (10, 11)):
-            entries = [
-                {"Id": str(number - first), "ReceiptHandle": f"handle {number}", "VisibilityTimeout": 2}
-                for number in range(first, last)
-            ]
-            url = "https://sqs.eu-west-1.amazonaws.com/123456789012/s3copy-events"
-            answer: dict[str, Any] = {"Successful": [], "Failed": []}
-            queues.add_response("change_message_visibility_batch", answer, {"QueueUrl": url, "Entries": entries})
-        Returner(lambda: clients.queues)([*returned, unknown])
+        queues.add_response("change_message_visibility", {}, expected[0])
+        queues.add_client_error("change_message_visibility", "AccessDenied", expected_params=expected[1])
+        queues.add_response("change_message_visibility", {}, expected[2])
+        with pytest.raises(ClientError, match="AccessDenied"):
+            Returner(lambda: clients.queues)([*returned, unknown])
         queues.assert_no_pending_responses()
