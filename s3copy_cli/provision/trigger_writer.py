@@ -1,4 +1,4 @@
-"""Writing the source bucket's notification configuration, in which others may have entries of their own."""
+"""Writing a source bucket's notification configuration, in which others may have entries of their own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import notifications, propagation, remote
-from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import Context
-from s3copy_cli.provision.plan import refuse_overlap
-from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.desired import wanted_entry
+from s3copy_cli.provision.plan import refuse_overlap, refuse_unknown_notifications
+
+Retry = Callable[[Callable[[], Any], propagation.Predicate], Any]
 
 
 def ensure_trigger(context: Context) -> None:
@@ -22,34 +23,46 @@ def ensure_trigger(context: Context) -> None:
 
     Raises:
         OwnershipError: another entry stands in its way; nothing has been written.
+        S3CopyError: the configuration has something that could not be written back; nothing has been written.
         AwsError: S3 could not validate a destination, also after waiting.
     """
     pipeline = context.pipeline
-    configuration = remote.notification_configuration(context.aws, pipeline)
-    wanted = context.desired.resources[Kind.TRIGGER].attributes
-    ours = notifications.trigger_entry(pipeline, wanted[names.EVENTS])
+    bucket = pipeline.source_bucket
+    found = remote.read_notifications(context.aws, pipeline, bucket)
+    ours = wanted_entry(context.desired)
     # It may have been added after the plan was made.
-    refuse_overlap(pipeline, notifications.describe_overlap(configuration, ours))
-    put_notification_configuration(context.aws, pipeline, notifications.with_entry(configuration, ours), context.retry)
+    refuse_unknown_notifications(bucket, found.unknown)
+    refuse_overlap(bucket, notifications.describe_overlap(found.configuration, ours))
+    _put(context.aws, pipeline, bucket, notifications.with_entry(found.configuration, ours), context.retry)
 
 
-def put_notification_configuration(
-    aws: Aws,
-    pipeline: Pipeline,
-    configuration: dict[str, Any],
-    retry: Callable[[Callable[[], Any], propagation.Predicate], Any],
-) -> None:
-    """Write the source bucket's whole notification configuration.
+def remove_entry(aws: Aws, pipeline: Pipeline, bucket: str, retry: Retry) -> None:
+    """Take our entry out of a bucket's notifications, if it is there, and leave everything else.
 
     Raises:
-        AwsError: S3 could not validate a destination, also after waiting.
+        S3CopyError: the configuration has something that could not be written back; nothing has been written.
+        ClientError: the bucket is not there (any more), or S3 refused or failed a call.
     """
+    found = remote.read_notifications(aws, pipeline, bucket)
+    entry = notifications.find_entry(found.configuration, pipeline.notification_id)
+    if entry is None or not remote.is_our_entry(pipeline, entry):
+        return
+    refuse_unknown_notifications(bucket, found.unknown)
+    others = notifications.without_entry(found.configuration, pipeline.notification_id)
+    # What is left was there before: whether S3 may still notify all of them is not our question.
+    _put(aws, pipeline, bucket, others, retry, SkipDestinationValidation=True)
+
+
+def _put(
+    aws: Aws, pipeline: Pipeline, bucket: str, configuration: dict[str, Any], retry: Retry, **options: Any
+) -> None:
     try:
         retry(
             lambda: aws.s3.put_bucket_notification_configuration(
-                Bucket=pipeline.source_bucket,
+                Bucket=bucket,
                 NotificationConfiguration=configuration,  # type: ignore[arg-type]
                 ExpectedBucketOwner=pipeline.account_id,
+                **options,
             ),
             propagation.any_of(propagation.is_destination_not_valid_yet, propagation.is_bucket_busy),
         )
@@ -57,7 +70,7 @@ def put_notification_configuration(
         if not propagation.is_destination_not_valid_yet(error):
             raise
         raise AwsError(
-            f"adding the trigger to bucket {pipeline.source_bucket}",
+            f"writing the notifications of bucket {bucket}",
             str(error.response.get("Error", {}).get("Message", "")),
             "S3 may not invoke a function that the bucket's notifications name. Entries of others are checked as "
             "well: remove those whose function, queue or topic is gone, then run the command again.",
