@@ -30,6 +30,8 @@ ENV_STORAGE_CLASS = "S3COPY_STORAGE_CLASS"
 ENV_KMS_KEY_ID = "S3COPY_KMS_KEY_ID"
 # Only a record of what the owner agreed to; the function does not read it.
 ENV_ACCEPT_PERMANENT_DELETES = "S3COPY_ACCEPT_PERMANENT_DELETES"
+# What only setup has to remember (provision/settings.py); the function does not read it.
+ENV_SETTINGS = "S3COPY_SETTINGS"
 
 
 @dataclass(frozen=True)

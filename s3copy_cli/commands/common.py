@@ -13,6 +13,7 @@ from s3copy_cli.commands.app import App, GlobalOptions
 from s3copy_cli.output.result import Result
 
 _META = "s3copy.global_options"
+_OWN = "Options"
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
@@ -20,21 +21,37 @@ class GlobalOption(click.Option):
     """An option that every command accepts; the help lists these apart."""
 
 
+class PipelineOption(click.Option):
+    """An option that chooses what a pipeline is like.
+
+    Attributes:
+        section: the heading under which the help shows it.
+    """
+
+    def __init__(self, *arguments: Any, section: str, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.section = section
+
+
 class SectionedCommand(click.Command):
-    """A command whose help shows its own options first."""
+    """A command whose help shows its own options first, by section, and last those that every command has."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Two sections: what is this command's, and what is everybody's."""
-        own: list[tuple[str, str]] = []
-        shared: list[tuple[str, str]] = []
-        for parameter in self.get_params(ctx):
+        """A section for what is this command's only, those of the pipeline's options, and everybody's."""
+        sections: dict[str, list[tuple[str, str]]] = {_OWN: []}
+        for parameter in sorted(self.get_params(ctx), key=lambda each: isinstance(each, GlobalOption)):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
-                (shared if isinstance(parameter, GlobalOption) else own).append(record)
-        with formatter.section("Options"):
-            formatter.write_dl(own)
-        with formatter.section("Global options"):
-            formatter.write_dl(shared)
+                sections.setdefault(_section_of(parameter), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def _section_of(option: click.Option) -> str:
+    if isinstance(option, GlobalOption):
+        return "Global options"
+    return option.section if isinstance(option, PipelineOption) else _OWN
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:

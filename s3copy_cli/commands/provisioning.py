@@ -8,9 +8,9 @@ from typing import Any
 
 from s3copy_cli.commands.app import App
 from s3copy_cli.output.plan_text import step_line
+from s3copy_cli.provision.choices import Choices
 from s3copy_cli.provision.desired import DesiredState, desired_state
 from s3copy_cli.provision.execute import Executor
-from s3copy_cli.provision.options import CopyOptions
 from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan
 from s3copy_cli.provision.propagation import Patience
@@ -21,25 +21,18 @@ def patience() -> Patience:
     return Patience(clock=time.monotonic, sleep=time.sleep)
 
 
-def desired_for(app: App, options: CopyOptions, *, destination_versioning: bool = False) -> DesiredState:
-    """The pipeline as it ought to be where this run works, with these options.
+def desired_for(app: App, choices: Choices) -> DesiredState:
+    """The pipeline as it ought to be where this run works, with these choices.
 
     Args:
         app: the run.
-        options: what the owner chose about copying.
-        destination_versioning: whether the destination bucket is to keep versions.
+        choices: what the owner chose.
     """
     tls_not_applicable = ""
     if not app.aws.s3_is_https:
         place = "on the embedded AWS" if app.aws.is_embedded else f"at {app.aws.endpoint_url}"
         tls_not_applicable = f"not applicable {place}: it speaks plain HTTP and the policy would lock everybody out"
-    return desired_state(
-        app.pipeline,
-        build_package(),
-        tls_not_applicable=tls_not_applicable,
-        options=options,
-        destination_versioning=destination_versioning,
-    )
+    return desired_state(app.pipeline, build_package(), choices, tls_not_applicable=tls_not_applicable)
 
 
 def execute(app: App, desired: DesiredState, plan: Plan) -> None:
@@ -53,6 +46,11 @@ def execute(app: App, desired: DesiredState, plan: Plan) -> None:
     ).execute(plan)
 
 
-def options_data(options: CopyOptions) -> dict[str, Any]:
-    """The options for the JSON envelope."""
-    return asdict(options)
+def options_data(choices: Choices) -> dict[str, Any]:
+    """The choices about copying for the JSON envelope."""
+    return asdict(choices.options)
+
+
+def settings_data(choices: Choices) -> dict[str, Any]:
+    """The choices about what is built for the JSON envelope."""
+    return asdict(choices.settings)

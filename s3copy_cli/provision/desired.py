@@ -14,39 +14,19 @@ from s3copy_cli.deployed import (
     ENV_SOURCE_BUCKET,
 )
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.choices import Choices, check_environment_size, choice_environment
 from s3copy_cli.provision.options import CopyOptions, option_attributes, option_environment, trigger_events
 from s3copy_cli.provision.package import HANDLER, Package
 from s3copy_cli.provision.policy import canonical, role_policy, tls_statement, trust_policy
 from s3copy_cli.provision.resources import DesiredResource, Kind
+from s3copy_cli.provision.settings import DAY_SECONDS, Settings, settings_record
 
-DAY_SECONDS = 86_400
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The choices behind a pipeline; every pipeline has the same ones for now.
-
-    Attributes:
-        runtime: the function's runtime.
-        architecture: the function's processor.
-        memory_mb: its memory (MB), which on Lambda also buys processor time.
-        timeout_seconds: how long one invocation may take; 15 minutes is Lambda's most, and what a large copy needs.
-        log_retention_days: how long log lines are kept.
-        queue_retention_seconds: how long a parked event is kept; 14 days is SQS's most.
-        max_retries: how often Lambda repeats a failed asynchronous invocation; 2 is its most.
-        max_event_age_seconds: how long Lambda keeps trying to deliver an event; 6 hours is its most.
-        abort_uploads_after_days: when S3 sweeps multipart uploads that nobody completed.
-    """
-
-    runtime: str = "python3.13"
-    architecture: str = "arm64"
-    memory_mb: int = 256
-    timeout_seconds: int = 900
-    log_retention_days: int = 30
-    queue_retention_seconds: int = 14 * DAY_SECONDS
-    max_retries: int = 2
-    max_event_age_seconds: int = 21_600
-    abort_uploads_after_days: int = 7
+# The same for every pipeline.
+# 14 days is SQS's most; 2 retries and 6 hours are Lambda's (PutFunctionEventInvokeConfig).
+QUEUE_RETENTION_SECONDS = 14 * DAY_SECONDS
+MAX_RETRIES = 2
+MAX_EVENT_AGE_SECONDS = 21_600
+ABORT_UPLOADS_AFTER_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -55,22 +35,30 @@ class DesiredState:
 
     Attributes:
         pipeline: whose they are.
-        settings: the choices behind them.
         package: the function's code.
-        options: what the owner chose about copying.
+        choices: what the owner chose.
         resources: by kind, in the order of building.
     """
 
     pipeline: Pipeline
-    settings: Settings
     package: Package
-    options: CopyOptions
+    choices: Choices
     resources: Mapping[Kind, DesiredResource]
 
+    @property
+    def options(self) -> CopyOptions:
+        """What the owner chose about copying."""
+        return self.choices.options
 
-def function_environment(pipeline: Pipeline, options: CopyOptions) -> dict[str, str]:
-    """The function's environment variables: which buckets it joins, who must own them, and how it copies."""
-    return {**_identity(pipeline), **option_environment(options)}
+    @property
+    def settings(self) -> Settings:
+        """What the owner chose about what is built."""
+        return self.choices.settings
+
+
+def function_environment(pipeline: Pipeline, choices: Choices) -> dict[str, str]:
+    """The function's environment variables: which buckets it joins, who must own them, and what was chosen."""
+    return {**_identity(pipeline), **choice_environment(choices)}
 
 
 def _identity(pipeline: Pipeline) -> dict[str, str]:
@@ -100,31 +88,31 @@ def permission_statement(pipeline: Pipeline) -> dict[str, str]:
 def desired_state(
     pipeline: Pipeline,
     package: Package,
+    choices: Choices | None = None,
     *,
     tls_not_applicable: str = "",
-    settings: Settings | None = None,
-    options: CopyOptions | None = None,
-    destination_versioning: bool = False,
 ) -> DesiredState:
     """Write down the whole pipeline.
 
     Args:
         pipeline: whose resources.
         package: the function's code.
+        choices: what the owner chose; None takes the defaults.
         tls_not_applicable: why a TLS-only bucket policy would lock everybody out here; "" where it would not.
-        settings: the choices; None takes the defaults.
-        options: what the owner chose about copying; None takes the defaults.
-        destination_versioning: the destination bucket is to keep versions; else its versioning stays as it is.
+
+    Raises:
+        UsageError: Lambda has no room for the choices.
     """
-    chosen = settings or Settings()
-    copying = options or CopyOptions()
+    chosen = choices or Choices()
+    settings, copying = chosen.settings, chosen.options
+    check_environment_size(function_environment(pipeline, chosen))
     all_resources = [
-        *_buckets(pipeline, chosen, tls_not_applicable, destination_versioning=destination_versioning),
-        DesiredResource(Kind.LOG_GROUP, pipeline.log_group, {names.RETENTION_DAYS: chosen.log_retention_days}),
+        *_buckets(pipeline, settings, tls_not_applicable),
+        DesiredResource(Kind.LOG_GROUP, pipeline.log_group, {names.RETENTION_DAYS: settings.log_retention_days}),
         DesiredResource(
             Kind.DEAD_LETTER_QUEUE,
             pipeline.queue_name,
-            {names.RETENTION_SECONDS: chosen.queue_retention_seconds, names.QUEUE_ENCRYPTION: True},
+            {names.RETENTION_SECONDS: QUEUE_RETENTION_SECONDS, names.QUEUE_ENCRYPTION: True},
         ),
         DesiredResource(Kind.ROLE, pipeline.role_name, {names.TRUST: canonical(trust_policy())}),
         DesiredResource(
@@ -138,14 +126,15 @@ def desired_state(
             {
                 names.STATE: names.STATE_ACTIVE,
                 names.CODE: package.code_sha256,
-                names.RUNTIME: chosen.runtime,
+                names.RUNTIME: settings.runtime,
                 names.HANDLER: HANDLER,
                 names.ROLE: pipeline.role_arn,
-                names.TIMEOUT: chosen.timeout_seconds,
-                names.MEMORY: chosen.memory_mb,
-                names.ARCHITECTURE: chosen.architecture,
+                names.TIMEOUT: settings.timeout_seconds,
+                names.MEMORY: settings.memory_mb,
+                names.ARCHITECTURE: settings.architecture,
                 names.ENVIRONMENT: _identity(pipeline),
                 **option_attributes(option_environment(copying)),
+                names.SETTINGS: settings_record(settings),
                 names.LOG_GROUP: pipeline.log_group,
                 names.LOG_FORMAT: "Text",
             },
@@ -154,8 +143,8 @@ def desired_state(
             Kind.ASYNC_INVOCATION,
             pipeline.function_name,
             {
-                names.MAX_RETRIES: chosen.max_retries,
-                names.MAX_EVENT_AGE: chosen.max_event_age_seconds,
+                names.MAX_RETRIES: MAX_RETRIES,
+                names.MAX_EVENT_AGE: MAX_EVENT_AGE_SECONDS,
                 names.ON_FAILURE: pipeline.queue_arn,
             },
         ),
@@ -166,18 +155,17 @@ def desired_state(
             {names.EVENTS: trigger_events(copying), names.FUNCTION_ARN: pipeline.function_arn},
         ),
     ]
-    return DesiredState(pipeline, chosen, package, copying, {resource.kind: resource for resource in all_resources})
+    return DesiredState(pipeline, package, chosen, {resource.kind: resource for resource in all_resources})
 
 
-def _buckets(
-    pipeline: Pipeline, settings: Settings, tls_not_applicable: str, *, destination_versioning: bool
-) -> list[DesiredResource]:
+def _buckets(pipeline: Pipeline, settings: Settings, tls_not_applicable: str) -> list[DesiredResource]:
     found = []
-    for kind, policy_kind, name in (
-        (Kind.SOURCE_BUCKET, Kind.SOURCE_BUCKET_POLICY, pipeline.source_bucket),
-        (Kind.DESTINATION_BUCKET, Kind.DESTINATION_BUCKET_POLICY, pipeline.destination_bucket),
+    source = (Kind.SOURCE_BUCKET, Kind.SOURCE_BUCKET_POLICY, pipeline.source_bucket)
+    destination = (Kind.DESTINATION_BUCKET, Kind.DESTINATION_BUCKET_POLICY, pipeline.destination_bucket)
+    for (kind, policy_kind, name), is_versioned in (
+        (source, settings.source_versioning),
+        (destination, settings.destination_versioning),
     ):
-        is_versioned = destination_versioning and kind is Kind.DESTINATION_BUCKET
         found += [
             DesiredResource(
                 kind,
@@ -186,7 +174,7 @@ def _buckets(
                     names.PUBLIC_ACCESS: "blocked",
                     names.OBJECT_OWNERSHIP: "BucketOwnerEnforced",
                     names.DEFAULT_ENCRYPTION: "AES256",
-                    names.ABORT_UPLOADS: settings.abort_uploads_after_days,
+                    names.ABORT_UPLOADS: ABORT_UPLOADS_AFTER_DAYS,
                     **({names.VERSIONING: names.VERSIONING_ENABLED} if is_versioned else {}),
                 },
             ),

@@ -15,7 +15,7 @@ from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_writer import BucketWriter
 from s3copy_cli.provision.context import Context
-from s3copy_cli.provision.desired import DesiredState, wanted_role_policy
+from s3copy_cli.provision.desired import QUEUE_RETENTION_SECONDS, DesiredState, wanted_role_policy
 from s3copy_cli.provision.function_writer import FunctionWriter
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.policy import trust_policy
@@ -99,16 +99,20 @@ class Executor:
                 )
             except logs.exceptions.ResourceAlreadyExistsException:
                 self._context.adopt(step, lambda: remote.read_log_group(self.aws, self.pipeline))
-        self._context.retry(
-            lambda: logs.put_retention_policy(
-                logGroupName=step.name, retentionInDays=self.desired.settings.log_retention_days
-            ),
-            propagation.is_log_group_busy,
-        )
+        days = self.desired.settings.log_retention_days
+        if days is not None:
+            self._context.retry(
+                lambda: logs.put_retention_policy(logGroupName=step.name, retentionInDays=days),
+                propagation.is_log_group_busy,
+            )
+        elif step.action is Action.UPDATE:
+            self._context.retry(
+                lambda: logs.delete_retention_policy(logGroupName=step.name), propagation.is_log_group_busy
+            )
 
     def _ensure_queue(self, step: Step) -> None:
         values = {
-            names.RETENTION_SECONDS: ("MessageRetentionPeriod", str(self.desired.settings.queue_retention_seconds)),
+            names.RETENTION_SECONDS: ("MessageRetentionPeriod", str(QUEUE_RETENTION_SECONDS)),
             names.QUEUE_ENCRYPTION: ("SqsManagedSseEnabled", "true"),
         }
         if step.action is Action.CREATE:

@@ -12,7 +12,12 @@ from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import Context
-from s3copy_cli.provision.desired import function_environment, permission_statement
+from s3copy_cli.provision.desired import (
+    MAX_EVENT_AGE_SECONDS,
+    MAX_RETRIES,
+    function_environment,
+    permission_statement,
+)
 from s3copy_cli.provision.function_state import function_state, function_state_reason
 from s3copy_cli.provision.plan import Action, Step
 from s3copy_cli.provision.resources import Kind
@@ -52,12 +57,12 @@ class FunctionWriter:
 
     def ensure_async_invocation(self) -> None:
         """Retries, and where an event goes that cannot be handled."""
-        pipeline, settings = self.context.pipeline, self.context.desired.settings
+        pipeline = self.context.pipeline
         self.context.retry(
             lambda: self.context.aws.lambda_.put_function_event_invoke_config(
                 FunctionName=pipeline.function_name,
-                MaximumRetryAttempts=settings.max_retries,
-                MaximumEventAgeInSeconds=settings.max_event_age_seconds,
+                MaximumRetryAttempts=MAX_RETRIES,
+                MaximumEventAgeInSeconds=MAX_EVENT_AGE_SECONDS,
                 DestinationConfig={"OnFailure": {"Destination": pipeline.queue_arn}},
             ),
             propagation.any_of(propagation.is_role_not_permitted_yet, propagation.is_update_in_progress),
@@ -131,7 +136,7 @@ class FunctionWriter:
             "Role": wanted[names.ROLE],
             "Timeout": wanted[names.TIMEOUT],
             "MemorySize": wanted[names.MEMORY],
-            "Environment": {"Variables": function_environment(self.context.pipeline, self.context.desired.options)},
+            "Environment": {"Variables": function_environment(self.context.pipeline, self.context.desired.choices)},
             "LoggingConfig": {"LogFormat": wanted[names.LOG_FORMAT], "LogGroup": wanted[names.LOG_GROUP]},
         }
 

@@ -13,13 +13,14 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
-from s3copy_cli.deployed import function_tags
+from s3copy_cli.deployed import ENV_SETTINGS, function_tags
 from s3copy_cli.provision import notifications
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
 from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical, find_statement, tls_statement
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
+from s3copy_cli.provision.settings import read_record
 
 Answer = TypeVar("Answer")
 LIFECYCLE_RULE_ID = "s3copy-abort-incomplete-uploads"
@@ -28,6 +29,8 @@ FUNCTION_MISSING = frozenset({"ResourceNotFoundException"})
 LOG_GROUP_MISSING = frozenset({"ResourceNotFoundException"})
 ROLE_MISSING = frozenset({"NoSuchEntity"})
 BUCKET_MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
+# Variables of the function that a plan shows as attributes of their own.
+_WORDED_VARIABLES = OPTION_VARIABLES | {ENV_SETTINGS}
 _BUCKET_KINDS = {
     Kind.SOURCE_BUCKET: Kind.SOURCE_BUCKET_POLICY,
     Kind.DESTINATION_BUCKET: Kind.DESTINATION_BUCKET_POLICY,
@@ -116,8 +119,7 @@ def _read_own_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> lis
         .get("SSEAlgorithm"),
         names.ABORT_UPLOADS: _abort_days(lifecycle_configuration(aws, pipeline, name).get("Rules", [])),
     }
-    if kind is Kind.DESTINATION_BUCKET:
-        attributes[names.VERSIONING] = aws.s3.get_bucket_versioning(**call).get("Status", "off")
+    attributes[names.VERSIONING] = aws.s3.get_bucket_versioning(**call).get("Status", "off")
     statement = find_statement(bucket_policy(aws, pipeline, name), tls_statement("")["Sid"])
     policy = RemoteResource(
         _BUCKET_KINDS[kind],
@@ -293,8 +295,9 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.TIMEOUT: configuration.get("Timeout"),
             names.MEMORY: configuration.get("MemorySize"),
             names.ARCHITECTURE: next(iter(configuration.get("Architectures", ["x86_64"])), None),
-            names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in OPTION_VARIABLES},
+            names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in _WORDED_VARIABLES},
             **option_attributes(variables),
+            names.SETTINGS: read_record(variables.get(ENV_SETTINGS) or "{}"),
             # Lambda's own defaults, where it does not echo them.
             names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
             names.LOG_FORMAT: logging.get("LogFormat", "Text"),

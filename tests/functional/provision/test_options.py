@@ -215,7 +215,8 @@ def test_a_bucket_that_is_versioned_already_needs_no_word(s3copy: Run, pipeline:
     )
     assert "Suspended" in s3copy("setup", expect=1).stderr
     assert pending(s3copy("setup", "--destination-versioning", "--json", expect=0)) == {
-        "destination bucket": ["versioning"]
+        "destination bucket": ["versioning"],
+        "function": ["recorded settings"],
     }
     s3copy("teardown", "--yes", expect=0)
 

@@ -1,0 +1,142 @@
+"""The options by which a pipeline is chosen, the same for `setup` and `plan`, and their way into a `GivenChoices`.
+
+To add one: a line in `_OPTIONS`, and what it means in `given_choices`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from s3copy_cli.commands.common import PipelineOption
+
+if TYPE_CHECKING:
+    from s3copy_cli.provision.choices import GivenChoices
+
+# Those of general purpose buckets that a copy may name (CopyObject, StorageClass).
+_STORAGE_CLASSES = (
+    "keep",
+    "STANDARD",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "REDUCED_REDUNDANCY",
+)
+_COPYING, _FUNCTION, _BUCKETS = "Copying", "Function and logs", "Buckets"
+
+
+class _Cleared:
+    """What a person writes to have something no more, e.g. "never"."""
+
+
+CLEARED = _Cleared()
+
+
+class _WholeOr(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.2
+    """A whole number, or one word that takes it away."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.name = f"number or {word}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, int | _Cleared):
+            return value
+        if value == self.word:
+            return CLEARED
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a whole number nor {self.word!r}", param, ctx)
+
+
+def _option(section: str, *declarations: str, **settings: Any) -> Callable[[Any], Any]:
+    """An option of a pipeline, with its variable."""
+    long = next(word for word in declarations if word.startswith("--")).split("/")[0]
+    variable = "S3COPY_" + long.removeprefix("--").replace("-", "_").upper()
+    return click.option(*declarations, cls=PipelineOption, section=section, envvar=variable, **settings)
+
+
+_OPTIONS = (
+    _option(
+        _COPYING,
+        "--propagate-deletes/--no-propagate-deletes",
+        default=None,
+        help="Delete at the destination what is deleted, or expires, in the source.",
+    ),
+    _option(
+        _COPYING,
+        "--accept-permanent-deletes",
+        is_flag=True,
+        help="Propagate deletes also to a bucket that keeps no versions.",
+    ),
+    _option(_COPYING, "--sync-tags/--no-sync-tags", default=None, help="Copy changes of tags alone."),
+    _option(
+        _COPYING,
+        "--storage-class",
+        type=click.Choice(_STORAGE_CLASSES),
+        metavar="keep|CLASS",
+        help="Storage class of the copies: the source object's, or e.g. STANDARD_IA.",
+    ),
+    _option(
+        _COPYING,
+        "--kms-key-id",
+        metavar="KEY",
+        help='Encrypt the copies with this KMS key (id, alias or ARN); "" as the bucket does by default.',
+    ),
+    _option(
+        _BUCKETS,
+        "--source-versioning/--no-source-versioning",
+        default=None,
+        help="Have the source bucket keep versions; no: leave its versioning alone.",
+    ),
+    _option(
+        _BUCKETS,
+        "--destination-versioning/--no-destination-versioning",
+        default=None,
+        help="Have the destination bucket keep versions; no: leave its versioning alone.",
+    ),
+    _option(_FUNCTION, "--memory", "memory_mb", type=int, metavar="MB", help="Memory, and with it processor time."),
+    _option(_FUNCTION, "--timeout", "timeout_seconds", type=int, metavar="SECONDS", help="Of one invocation."),
+    _option(_FUNCTION, "--runtime", metavar="RUNTIME", help="E.g. python3.13."),
+    _option(_FUNCTION, "--architecture", metavar="ARCH", help="arm64 or x86_64."),
+    _option(
+        _FUNCTION,
+        "--log-retention",
+        "log_retention_days",
+        type=_WholeOr("never"),
+        metavar="DAYS|never",
+        help="How long log lines are kept; never: for ever.",
+    ),
+    click.option(
+        "--reset-settings",
+        is_flag=True,
+        help="Forget what was chosen about function, logs and buckets: defaults for what is not given.",
+    ),
+)
+_COPY_NAMES = ("propagate_deletes", "accept_permanent_deletes", "sync_tags", "storage_class", "kms_key_id")
+
+
+def pipeline_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all of them."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def given_choices(parameters: dict[str, Any]) -> GivenChoices:
+    """What a command line says, from the values of all these options."""
+    from s3copy_cli.provision.choices import GivenChoices
+    from s3copy_cli.provision.options import GivenOptions
+    from s3copy_cli.provision.settings import GivenSettings
+
+    left = dict(parameters)
+    options = GivenOptions(**{name: left.pop(name) for name in _COPY_NAMES})
+    reset_settings = left.pop("reset_settings")
+    settings = {name: None if value is CLEARED else value for name, value in left.items() if value is not None}
+    return GivenChoices(options, GivenSettings(**settings), reset_settings=reset_settings)  # type: ignore[typeddict-item]
