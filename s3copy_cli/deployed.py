@@ -32,6 +32,8 @@ ENV_KMS_KEY_ID = "S3COPY_KMS_KEY_ID"
 ENV_ACCEPT_PERMANENT_DELETES = "S3COPY_ACCEPT_PERMANENT_DELETES"
 # What only setup has to remember (provision/settings.py); the function does not read it.
 ENV_SETTINGS = "S3COPY_SETTINGS"
+# A tag of the function while its source bucket is being changed: the buckets that it had before, separated by spaces.
+FORMER_SOURCES_TAG = "s3copy:former-source-buckets"
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,15 @@ def deploy(app: App, dry_run: bool) -> Result:
     How it copies (setup's options) stays as it is.
     """
     app.announce("Deploying" + (" (dry run)" if dry_run else ""))
-    from s3copy_cli.commands.provisioning import desired_for, execute, options_data, settings_data
+    from s3copy_cli.commands.provisioning import desired_for, execute, options_data, read_pipeline, settings_data
     from s3copy_cli.output.plan_text import plan_data, print_plan
     from s3copy_cli.provision.choices import recorded_choices
     from s3copy_cli.provision.plan import plan_deploy
     from s3copy_cli.provision.remote import read_remote_state
-    from s3copy_cli.provision.resources import Kind
 
-    remote = read_remote_state(app.aws, app.pipeline)
-    desired = desired_for(app, recorded_choices(remote[Kind.FUNCTION]))
+    pipeline, function = read_pipeline(app)
+    remote = read_remote_state(app.aws, pipeline, function)
+    desired = desired_for(app, pipeline, recorded_choices(function))
     plan = plan_deploy(desired, remote, app.command("setup"))
     if not dry_run:
         execute(app, desired, plan)

@@ -91,6 +91,18 @@ _OPTIONS = (
     ),
     _option(
         _BUCKETS,
+        "--source-bucket",
+        metavar="BUCKET",
+        help='Copy from this bucket of yours, which stays as it is; "" from the pipeline\'s own.',
+    ),
+    _option(
+        _BUCKETS,
+        "--destination-bucket",
+        metavar="BUCKET",
+        help='Copy to this bucket of yours, in any Region; "" to the pipeline\'s own.',
+    ),
+    _option(
+        _BUCKETS,
         "--source-versioning/--no-source-versioning",
         default=None,
         help="Have the source bucket keep versions; no: leave its versioning alone.",
@@ -138,5 +150,7 @@ def given_choices(parameters: dict[str, Any]) -> GivenChoices:
     left = dict(parameters)
     options = GivenOptions(**{name: left.pop(name) for name in _COPY_NAMES})
     reset_settings = left.pop("reset_settings")
+    buckets = {name: left.pop(name) for name in ("source_bucket", "destination_bucket")}
     settings = {name: None if value is CLEARED else value for name, value in left.items() if value is not None}
-    return GivenChoices(options, GivenSettings(**settings), reset_settings=reset_settings)  # type: ignore[typeddict-item]
+    given = GivenSettings(**settings)  # type: ignore[typeddict-item]
+    return GivenChoices(options, given, reset_settings=reset_settings, **buckets)

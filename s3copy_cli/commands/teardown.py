@@ -15,6 +15,7 @@ from s3copy_cli.output.result import Problem, Result
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from s3copy_cli.config import Pipeline
     from s3copy_cli.provision.plan import Plan
     from s3copy_cli.provision.removal import Removed
     from s3copy_cli.s3 import Bucket
@@ -29,23 +30,34 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="Do not ask for the pipeline's name.")
 @click.option("--keep-data", is_flag=True, help="Leave the buckets and the objects in them.")
 @click.option("--dry-run", is_flag=True, help="Show what would go and change nothing.")
-def teardown(app: App, yes: bool, keep_data: bool, dry_run: bool) -> Result:
+@click.option(
+    "--source-bucket",
+    metavar="BUCKET",
+    help="Take the pipeline's trigger out of this bucket of yours, if the function that says so is gone.",
+)
+def teardown(app: App, yes: bool, keep_data: bool, dry_run: bool, source_bucket: str | None) -> Result:
     """Remove everything that setup built, with all objects in both buckets.
 
     Takes away the trigger first, so that nothing starts any more, then the function, the buckets, and the
     rest. What does not carry the pipeline's tag is left alone and named.
     """
     app.announce("Tearing down" + (" (dry run)" if dry_run else ""))
+    from s3copy_cli.bucket_names import validate_bucket_name
+    from s3copy_cli.commands.provisioning import read_pipeline
     from s3copy_cli.output.plan_text import plan_data
     from s3copy_cli.provision.plan import plan_teardown
     from s3copy_cli.provision.remote import read_remote_state
 
-    plan = plan_teardown(read_remote_state(app.aws, app.pipeline), keep_data=keep_data)
+    pipeline, function = read_pipeline(app)
+    if source_bucket:
+        validate_bucket_name(source_bucket, "--source-bucket")
+        pipeline = pipeline.joining(source_bucket, pipeline.destination_bucket, pipeline.destination_region)
+    plan = plan_teardown(read_remote_state(app.aws, pipeline, function), keep_data=keep_data)
     outcomes: list[Removed] = []
     if plan.pending and not dry_run:
         if not yes:
             _confirm(app, plan)
-        outcomes = _execute(app, plan)
+        outcomes = _execute(app, pipeline, plan)
     failures = [outcome for outcome in outcomes if outcome.error is not None]
     remaining = _remaining(plan, outcomes)
     data = {
@@ -88,7 +100,7 @@ def _confirm(app: App, plan: Plan) -> None:
         raise UsageError(f"removing pipeline {name}", "the name was not typed", "Nothing was removed.")
 
 
-def _execute(app: App, plan: Plan) -> list[Removed]:
+def _execute(app: App, pipeline: Pipeline, plan: Plan) -> list[Removed]:
     from s3copy_cli.commands.provisioning import patience
     from s3copy_cli.output.plan_text import step_line
     from s3copy_cli.provision.removal import Remover
@@ -107,9 +119,7 @@ def _execute(app: App, plan: Plan) -> list[Removed]:
         else:
             app.terminal.say(f"  ! {outcome.step.kind.value} {outcome.step.name}: {outcome.error.happened}")
 
-    remover = Remover(
-        aws=app.aws, pipeline=app.pipeline, patience=patience(), empty_bucket=empty, on_removed=on_removed
-    )
+    remover = Remover(aws=app.aws, pipeline=pipeline, patience=patience(), empty_bucket=empty, on_removed=on_removed)
     return remover.execute(plan)
 
 

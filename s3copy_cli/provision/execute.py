@@ -21,7 +21,7 @@ from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.policy import trust_policy
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import Kind, RemoteResource
-from s3copy_cli.provision.trigger_writer import ensure_trigger
+from s3copy_cli.provision.trigger_writer import ensure_trigger, remove_former_triggers
 
 _QUEUE_EXISTS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
 
@@ -57,7 +57,7 @@ class Executor:
             OwnershipError: something that is not ours has appeared since the plan was made; it is untouched.
         """
         for step in plan.pending:
-            verb = "creating" if step.action is Action.CREATE else "updating"
+            verb = {Action.CREATE: "creating", Action.DELETE: "removing"}.get(step.action, "updating")
             with translate_errors(f"{verb} the {step.kind.value} {step.name}", region=self.aws.region):
                 self._ensure(step)
             self.on_step(step)
@@ -86,6 +86,8 @@ class Executor:
             function.ensure_async_invocation()
         elif step.kind is Kind.PERMISSION:
             function.ensure_permission(step)
+        elif step.kind is Kind.FORMER_TRIGGER:
+            remove_former_triggers(self._context, step)
         else:
             ensure_trigger(self._context)
 

@@ -13,14 +13,17 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
-from s3copy_cli.deployed import ENV_SETTINGS, function_tags
-from s3copy_cli.provision import notifications
+from s3copy_cli.deployed import ENV_SETTINGS, ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.bucket_reader import read_adopted_bucket
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
 from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical, find_statement, tls_statement
-from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
+from s3copy_cli.provision.reading import BUCKET_MISSING, first_rule
+from s3copy_cli.provision.reading import answer as _answer
+from s3copy_cli.provision.resources import BUCKET_POLICIES, Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import read_record
+from s3copy_cli.provision.trigger_reader import read_trigger
 
 Answer = TypeVar("Answer")
 LIFECYCLE_RULE_ID = "s3copy-abort-incomplete-uploads"
@@ -28,31 +31,33 @@ QUEUE_MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoes
 FUNCTION_MISSING = frozenset({"ResourceNotFoundException"})
 LOG_GROUP_MISSING = frozenset({"ResourceNotFoundException"})
 ROLE_MISSING = frozenset({"NoSuchEntity"})
-BUCKET_MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
 # Variables of the function that a plan shows as attributes of their own.
 _WORDED_VARIABLES = OPTION_VARIABLES | {ENV_SETTINGS}
-_BUCKET_KINDS = {
-    Kind.SOURCE_BUCKET: Kind.SOURCE_BUCKET_POLICY,
-    Kind.DESTINATION_BUCKET: Kind.DESTINATION_BUCKET_POLICY,
-}
 
 
-def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
+def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | None = None) -> RemoteState:
     """Read every resource, side by side.
+
+    Args:
+        aws: where.
+        pipeline: whose resources, with the buckets that it is to join.
+        function: if that was read before.
 
     Raises:
         AwsError: a read was refused or failed.
     """
     # Clients are made here, not in the threads: making them is not thread-safe.
-    _ = (aws.s3, aws.iam, aws.lambda_, aws.logs, aws.sqs)
+    _ = (aws.s3, aws.s3_in(pipeline.destination_region or ""), aws.iam, aws.lambda_, aws.logs, aws.sqs)
     readers: list[Callable[[], list[RemoteResource]]] = [
-        lambda: read_bucket(aws, pipeline, Kind.SOURCE_BUCKET, pipeline.source_bucket),
-        lambda: read_bucket(aws, pipeline, Kind.DESTINATION_BUCKET, pipeline.destination_bucket),
-        lambda: [_read_trigger(aws, pipeline)],
+        lambda: _read_joined_bucket(aws, pipeline, Kind.SOURCE_BUCKET),
+        lambda: _read_joined_bucket(aws, pipeline, Kind.DESTINATION_BUCKET),
+        lambda: _read_unused_bucket(aws, pipeline, Kind.UNUSED_SOURCE_BUCKET),
+        lambda: _read_unused_bucket(aws, pipeline, Kind.UNUSED_DESTINATION_BUCKET),
+        lambda: [read_trigger(aws, pipeline)],
         lambda: [read_log_group(aws, pipeline)],
         lambda: [read_queue(aws, pipeline)],
         lambda: read_role(aws, pipeline),
-        lambda: [read_function(aws, pipeline)],
+        lambda: [function or read_function(aws, pipeline)],
         lambda: [_read_async_invocation(aws, pipeline)],
         lambda: [_read_permission(aws, pipeline)],
     ]
@@ -60,12 +65,39 @@ def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
     with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers)) as pool:
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
     state = {resource.kind: resource for resource in found}
-    function = state[Kind.FUNCTION]
-    if function.exists and not function.is_ours:
+    state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, state[Kind.FUNCTION])
+    if state[Kind.FUNCTION].exists and not state[Kind.FUNCTION].is_ours:
         # Whatever hangs on somebody else's function is theirs as well.
         for kind in (Kind.ASYNC_INVOCATION, Kind.PERMISSION):
-            state[kind] = replace(state[kind], is_ours=False, problem=f"its function is not ours: {function.problem}")
+            problem = f"its function is not ours: {state[Kind.FUNCTION].problem}"
+            state[kind] = replace(state[kind], is_ours=False, problem=problem)
     return state
+
+
+def _former_trigger(pipeline: Pipeline, function: RemoteResource) -> RemoteResource:
+    """Our entries in buckets that files were copied from before, as far as the function knows them."""
+    variables = function.attributes.get(names.ENVIRONMENT, {}) if function.is_ours else {}
+    before = {*function.former_buckets, variables.get(ENV_SOURCE_BUCKET, "")} if function.is_ours else set()
+    buckets = sorted(before - {pipeline.source_bucket, ""})
+    return RemoteResource(Kind.FORMER_TRIGGER, " ".join(buckets), exists=bool(buckets), is_ours=bool(buckets))
+
+
+def _read_joined_bucket(aws: Aws, pipeline: Pipeline, kind: Kind) -> list[RemoteResource]:
+    is_source = kind is Kind.SOURCE_BUCKET
+    name = pipeline.source_bucket if is_source else pipeline.destination_bucket
+    is_adopted = (pipeline.adopted_source_bucket if is_source else pipeline.adopted_destination_bucket) is not None
+    return (read_adopted_bucket if is_adopted else read_bucket)(aws, pipeline, kind, name)
+
+
+def _read_unused_bucket(aws: Aws, pipeline: Pipeline, kind: Kind) -> list[RemoteResource]:
+    """The pipeline's own bucket, where another one has taken its place: if it is there, and ours."""
+    is_source = kind is Kind.UNUSED_SOURCE_BUCKET
+    name = pipeline.own_source_bucket if is_source else pipeline.own_destination_bucket
+    if name in {pipeline.source_bucket, pipeline.destination_bucket}:
+        return [RemoteResource(kind, name)]
+    found = read_bucket_ownership(aws, pipeline, kind, name)
+    # Somebody else's bucket of that name is in nobody's way.
+    return [found if found.is_ours else RemoteResource(kind, name)]
 
 
 def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:
@@ -77,7 +109,7 @@ def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[Rem
         if complete is not None:
             return list(complete)
         found = RemoteResource(kind, name)
-    return [found, replace(found, kind=_BUCKET_KINDS[kind])]
+    return [found, replace(found, kind=BUCKET_POLICIES[kind])]
 
 
 def read_bucket_ownership(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> RemoteResource:
@@ -113,8 +145,8 @@ def _read_own_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> lis
     )
     attributes = {
         names.PUBLIC_ACCESS: _public_access(block),
-        names.OBJECT_OWNERSHIP: _first_rule(ownership, "OwnershipControls").get("ObjectOwnership"),
-        names.DEFAULT_ENCRYPTION: _first_rule(encryption, "ServerSideEncryptionConfiguration")
+        names.OBJECT_OWNERSHIP: first_rule(ownership, "OwnershipControls").get("ObjectOwnership"),
+        names.DEFAULT_ENCRYPTION: first_rule(encryption, "ServerSideEncryptionConfiguration")
         .get("ApplyServerSideEncryptionByDefault", {})
         .get("SSEAlgorithm"),
         names.ABORT_UPLOADS: _abort_days(lifecycle_configuration(aws, pipeline, name).get("Rules", [])),
@@ -122,7 +154,7 @@ def _read_own_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> lis
     attributes[names.VERSIONING] = aws.s3.get_bucket_versioning(**call).get("Status", "off")
     statement = find_statement(bucket_policy(aws, pipeline, name), tls_statement("")["Sid"])
     policy = RemoteResource(
-        _BUCKET_KINDS[kind],
+        BUCKET_POLICIES[kind],
         name,
         exists=statement is not None,
         is_ours=True,
@@ -147,47 +179,6 @@ def bucket_policy(aws: Aws, pipeline: Pipeline, bucket: str) -> dict[str, Any] |
         frozenset({"NoSuchBucketPolicy"}),
     )
     return json.loads(answer["Policy"]) if answer else None
-
-
-def notification_configuration(aws: Aws, pipeline: Pipeline) -> dict[str, Any]:
-    """The source bucket's whole notification configuration, ours and others' entries; {} without the bucket."""
-    answer = _answer(
-        lambda: aws.s3.get_bucket_notification_configuration(
-            Bucket=pipeline.source_bucket, ExpectedBucketOwner=pipeline.account_id
-        ),
-        BUCKET_MISSING,
-    )
-    return {key: value for key, value in (answer or {}).items() if key != "ResponseMetadata"}
-
-
-def _read_trigger(aws: Aws, pipeline: Pipeline) -> RemoteResource:
-    name = pipeline.notification_id
-    try:
-        configuration = notification_configuration(aws, pipeline)
-    except ClientError as error:
-        if not is_denied(error):
-            raise
-        # A bucket that is not ours to look at; reading the bucket itself says so.
-        return RemoteResource(Kind.TRIGGER, name)
-    obstacle = notifications.describe_overlap(configuration, notifications.trigger_entry(pipeline))
-    for entry in configuration.get("LambdaFunctionConfigurations", []):
-        if entry.get("Id") == name:
-            arn = entry["LambdaFunctionArn"]
-            ours = arn == pipeline.function_arn
-            return RemoteResource(
-                Kind.TRIGGER,
-                name,
-                exists=True,
-                is_ours=ours,
-                attributes={
-                    names.EVENTS: sorted(entry["Events"]),
-                    names.FUNCTION_ARN: arn,
-                    **({"filter": entry["Filter"]} if entry.get("Filter") else {}),
-                },
-                problem="" if ours else f"it invokes another function, {arn}",
-                obstacle=obstacle,
-            )
-    return RemoteResource(Kind.TRIGGER, name, obstacle=obstacle)
 
 
 def read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -305,6 +296,7 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         problem=problem,
         obstacle=(reason or "it gives no reason") if state == names.STATE_FAILED else "",
         changed_at=lambda_time(configuration.get("LastModified", "")),
+        former_buckets=tuple(tags.get(FORMER_SOURCES_TAG, "").split()),
     )
 
 
@@ -353,16 +345,6 @@ def _read_permission(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     )
 
 
-def _answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
-    """What the call answers, or None if it says that there is no such thing."""
-    try:
-        return call()
-    except ClientError as error:
-        if error_code(error) in missing:
-            return None
-        raise
-
-
 def tag_problem(pipeline: Pipeline, tags: Mapping[str, str]) -> str:
     """Why something with these tags is not this pipeline's, in words; "" where it is."""
     owner = tags.get(OWNERSHIP_TAG)
@@ -377,11 +359,6 @@ def _public_access(answer: Any) -> str:
     flags = (answer or {}).get("PublicAccessBlockConfiguration", {})
     wanted = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     return "blocked" if all(flags.get(flag) for flag in wanted) else "not blocked"
-
-
-def _first_rule(answer: Any, key: str) -> dict[str, Any]:
-    rules = (answer or {}).get(key, {}).get("Rules", [])
-    return dict(rules[0]) if rules else {}
 
 
 def _abort_days(rules: list[dict[str, Any]]) -> int | str | None:

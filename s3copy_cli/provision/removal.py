@@ -12,16 +12,21 @@ from botocore.exceptions import ClientError
 from s3copy_cli.aws import Aws, error_code, translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError, CredentialsError, OwnershipError, S3CopyError
-from s3copy_cli.provision import notifications, propagation, remote
+from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision.function_writer import is_function_gone
-from s3copy_cli.provision.plan import Action, Plan, Step
+from s3copy_cli.provision.plan import Action, Plan, Step, former_buckets
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.reading import BUCKET_MISSING
 from s3copy_cli.provision.resources import Kind
-from s3copy_cli.provision.trigger_writer import put_notification_configuration
+from s3copy_cli.provision.trigger_writer import remove_entry
 from s3copy_cli.s3 import Bucket
 
 # A copy that was under way when the function went may land after its bucket was emptied.
 DELETE_BUCKET_ROUNDS = 3
+
+BUCKET_KINDS = frozenset(
+    {Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET, Kind.UNUSED_SOURCE_BUCKET, Kind.UNUSED_DESTINATION_BUCKET}
+)
 
 # Empties a bucket and says what could not be removed, one line each.
 EmptyBucket = Callable[[Bucket], list[str]]
@@ -82,7 +87,10 @@ class Remover:
 
     def _remove(self, step: Step) -> None:
         if step.kind is Kind.TRIGGER:
-            self._remove_trigger()
+            remove_entry(self.aws, self.pipeline, self.pipeline.source_bucket, self.patience.retry)
+        elif step.kind is Kind.FORMER_TRIGGER:
+            for bucket in former_buckets(step):
+                remove_entry(self.aws, self.pipeline, bucket, self.patience.retry)
         elif step.kind is Kind.PERMISSION:
             self._call(
                 lambda: self.aws.lambda_.remove_permission(
@@ -92,7 +100,7 @@ class Remover:
             )
         elif step.kind is Kind.FUNCTION:
             self._remove_function(step.name)
-        elif step.kind in {Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET}:
+        elif step.kind in BUCKET_KINDS:
             self._remove_bucket(step)
         elif step.kind is Kind.DEAD_LETTER_QUEUE:
             self._remove_queue(step.name)
@@ -110,16 +118,6 @@ class Remover:
                 remote.LOG_GROUP_MISSING,
                 propagation.is_log_group_busy,
             )
-
-    def _remove_trigger(self) -> None:
-        configuration = remote.notification_configuration(self.aws, self.pipeline)
-        others = notifications.without_entry(configuration, self.pipeline.notification_id)
-        if others.get("LambdaFunctionConfigurations") == configuration.get("LambdaFunctionConfigurations", []):
-            return
-        self._call(
-            lambda: put_notification_configuration(self.aws, self.pipeline, others, self.patience.retry),
-            remote.BUCKET_MISSING,
-        )
 
     def _remove_function(self, name: str) -> None:
         self._call(
@@ -162,7 +160,7 @@ class Remover:
             try:
                 self._call(
                     lambda: self.aws.s3.delete_bucket(Bucket=step.name, ExpectedBucketOwner=self.pipeline.account_id),
-                    remote.BUCKET_MISSING,
+                    BUCKET_MISSING,
                     propagation.is_bucket_busy,
                 )
             except ClientError as error:
@@ -182,7 +180,7 @@ class Remover:
             return self.empty_bucket(Bucket(bucket, self.pipeline.account_id))
         except AwsError as error:
             # Another teardown was faster.
-            if error.code in remote.BUCKET_MISSING:
+            if error.code in BUCKET_MISSING:
                 return []
             raise
 

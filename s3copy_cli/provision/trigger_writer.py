@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws
+from s3copy_cli.aws import Aws, error_code
 from s3copy_cli.config import Pipeline
+from s3copy_cli.deployed import ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG
 from s3copy_cli.errors import AwsError
-from s3copy_cli.provision import notifications, propagation, remote
+from s3copy_cli.provision import notifications, propagation
 from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.desired import wanted_entry
-from s3copy_cli.provision.plan import refuse_overlap, refuse_unknown_notifications
+from s3copy_cli.provision.plan import Step, former_buckets, refuse_overlap, refuse_unwritable
+from s3copy_cli.provision.reading import BUCKET_MISSING
+from s3copy_cli.provision.trigger_reader import is_our_entry, read_notifications
 
 Retry = Callable[[Callable[[], Any], propagation.Predicate], Any]
 
@@ -28,12 +31,40 @@ def ensure_trigger(context: Context) -> None:
     """
     pipeline = context.pipeline
     bucket = pipeline.source_bucket
-    found = remote.read_notifications(context.aws, pipeline, bucket)
+    found = read_notifications(context.aws, pipeline, bucket)
     ours = wanted_entry(context.desired)
     # It may have been added after the plan was made.
-    refuse_unknown_notifications(bucket, found.unknown)
+    refuse_unwritable(bucket, notifications.describe_unknown(found.unknown))
     refuse_overlap(bucket, notifications.describe_overlap(found.configuration, ours))
     _put(context.aws, pipeline, bucket, notifications.with_entry(found.configuration, ours), context.retry)
+
+
+def remember_former_source(context: Context, old_environment: Any) -> None:
+    """Before the function copies from another bucket: note the old one, whose trigger is to be removed afterwards.
+
+    Args:
+        context: where.
+        old_environment: the function's variables as they are.
+    """
+    pipeline, lambda_ = context.pipeline, context.aws.lambda_
+    old = old_environment.get(ENV_SOURCE_BUCKET, "") if isinstance(old_environment, Mapping) else ""
+    if old in {"", pipeline.source_bucket}:
+        return
+    tags = lambda_.list_tags(Resource=pipeline.function_arn).get("Tags", {})
+    buckets = sorted({*tags.get(FORMER_SOURCES_TAG, "").split(), old})
+    lambda_.tag_resource(Resource=pipeline.function_arn, Tags={FORMER_SOURCES_TAG: " ".join(buckets)})
+
+
+def remove_former_triggers(context: Context, step: Step) -> None:
+    """Take our entry out of the buckets that the pipeline had before, and forget them.
+
+    Raises:
+        S3CopyError: as for `remove_entry`.
+        ClientError: S3 refused or failed a call.
+    """
+    for bucket in former_buckets(step):
+        remove_entry(context.aws, context.pipeline, bucket, context.retry)
+    context.aws.lambda_.untag_resource(Resource=context.pipeline.function_arn, TagKeys=[FORMER_SOURCES_TAG])
 
 
 def remove_entry(aws: Aws, pipeline: Pipeline, bucket: str, retry: Retry) -> None:
@@ -41,16 +72,20 @@ def remove_entry(aws: Aws, pipeline: Pipeline, bucket: str, retry: Retry) -> Non
 
     Raises:
         S3CopyError: the configuration has something that could not be written back; nothing has been written.
-        ClientError: the bucket is not there (any more), or S3 refused or failed a call.
+        ClientError: S3 refused or failed a call.
     """
-    found = remote.read_notifications(aws, pipeline, bucket)
+    found = read_notifications(aws, pipeline, bucket)
     entry = notifications.find_entry(found.configuration, pipeline.notification_id)
-    if entry is None or not remote.is_our_entry(pipeline, entry):
+    if entry is None or not is_our_entry(pipeline, entry):
         return
-    refuse_unknown_notifications(bucket, found.unknown)
+    refuse_unwritable(bucket, notifications.describe_unknown(found.unknown))
     others = notifications.without_entry(found.configuration, pipeline.notification_id)
     # What is left was there before: whether S3 may still notify all of them is not our question.
-    _put(aws, pipeline, bucket, others, retry, SkipDestinationValidation=True)
+    try:
+        _put(aws, pipeline, bucket, others, retry, SkipDestinationValidation=True)
+    except ClientError as error:
+        if error_code(error) not in BUCKET_MISSING:
+            raise
 
 
 def _put(
