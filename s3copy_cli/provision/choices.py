@@ -72,9 +72,11 @@ def recorded_choices(function: RemoteResource, *, reset_settings: bool = False) 
     Raises:
         S3CopyError: the record cannot be read. Nothing is assumed then: it may have a role or a limit in it.
     """
+    if function.exists and not function.is_ours:
+        # Whatever somebody else's function has there is no choice of ours.
+        return Choices()
     options = deployed_options(function)
-    # Whatever somebody else's function has there is no choice of ours.
-    variables = function.attributes.get(names.ENVIRONMENT, {}) if function.is_ours else {}
+    variables = function.attributes.get(names.ENVIRONMENT, {})
     buckets = variables.get(ENV_SOURCE_BUCKET, ""), variables.get(ENV_DESTINATION_BUCKET, "")
     if reset_settings:
         return Choices(options, Settings(), *buckets)
