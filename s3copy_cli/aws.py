@@ -89,6 +89,7 @@ class Aws:
     is_embedded: bool = False
     _overrides: Mapping[str, Any] = field(default_factory=dict)
     _s3_elsewhere: dict[str, S3Client] = field(default_factory=dict, repr=False, compare=False)
+    _kms_elsewhere: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def s3(self) -> S3Client:
@@ -134,6 +135,14 @@ class Aws:
     def kms(self) -> Any:
         """The KMS client."""
         return self._client("kms")
+
+    def kms_in(self, region: str) -> Any:
+        """The KMS client for keys of a Region; "" is that of this connection. As `s3_in`."""
+        if region in {"", self.region}:
+            return self.kms
+        if region not in self._kms_elsewhere:
+            self._kms_elsewhere[region] = self._client("kms", region=region)
+        return self._kms_elsewhere[region]
 
     @cached_property
     def logs(self) -> CloudWatchLogsClient:

@@ -16,7 +16,7 @@ import click
 from s3copy_cli import __version__
 from s3copy_cli.commands.app import GlobalOptions
 from s3copy_cli.commands.common import current_options, examples, global_options
-from s3copy_cli.errors import ExitCode, S3CopyError, UsageError
+from s3copy_cli.errors import ExitCode, S3CopyError, SeveralFailuresError, UsageError
 from s3copy_cli.output.result import Problem, Result, envelope, error_envelope
 from s3copy_cli.output.safe import safe
 
@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "setup",
         "Build the pipeline: buckets, role, queue, function, trigger.",
     ),
+    "plan": ("s3copy_cli.commands.plan", "plan", "Show what setup would change; exit code 3 if anything."),
     "deploy": ("s3copy_cli.commands.deploy", "deploy", "Update the function's code and settings."),
     "upload": ("s3copy_cli.commands.upload", "upload", "Put files into the source bucket."),
     "verify": ("s3copy_cli.commands.verify", "verify", "Prove that the destination equals the source."),
@@ -37,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 
 
 _HELP_HINT = "See s3copy --help."
-_OPTIONS_WITH_VALUE = frozenset({"--name", "--profile", "--region", "--endpoint-url"})
+_OPTIONS_WITH_VALUE = frozenset({"--config", "--name", "--profile", "--region", "--endpoint-url"})
 
 
 # What is raised when a server goes away in the middle.
@@ -236,11 +237,15 @@ class _Boundary:
             error = S3CopyError(
                 error.doing, f"the embedded AWS ended ({error.happened})", _EMBEDDED_HINT, code=error.code
             )
+        problems = [
+            Problem.from_error(one) for one in (error.errors if isinstance(error, SeveralFailuresError) else [error])
+        ]
         if self.wants_json:
-            sys.stdout.write(error_envelope(self.command, error.exit_code, Problem.from_error(error)))
+            sys.stdout.write(error_envelope(self.command, error.exit_code, problems))
             sys.stdout.flush()
         else:
-            _say_error(Problem.from_error(error))
+            for problem in problems:
+                _say_error(problem)
         if self.options.debug or "--debug" in self.arguments:
             import traceback
 

@@ -18,7 +18,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     for name in list(os.environ):
-        if name.startswith(("AWS_", "S3COPY_")) and name != "S3COPY_TEST_AWS":
+        if name.startswith(("AWS_", "S3COPY_")) and not name.startswith("S3COPY_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")

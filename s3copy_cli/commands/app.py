@@ -24,6 +24,7 @@ class GlobalOptions:
     """The options that every command accepts, before or after its name."""
 
     name: str = DEFAULT_PIPELINE_NAME
+    config: str | None = None
     profile: str | None = None
     region: str | None = None
     endpoint_url: str | None = None
@@ -60,7 +61,8 @@ class App:
             where = self.options.endpoint_url or self.environ["AWS_ENDPOINT_URL"]
         else:
             where = "AWS"
-        self.terminal.say(f"{doing} · pipeline {self.options.name} · {where}")
+        options_of = f" · options of {self.options.config}" if self.options.config else ""
+        self.terminal.say(f"{doing} · pipeline {self.options.name} · {where}{options_of}")
 
     @cached_property
     def aws(self) -> Aws:
@@ -119,6 +121,7 @@ class App:
         options = self.options
         values = {"--name": options.name, "--profile": options.profile, "--region": options.region}
         values["--endpoint-url"] = options.endpoint_url
+        values["--config"] = options.config if options.config != "s3copy.toml" else None
         parts = ["s3copy", line]
         for option, value in values.items():
             variable = "S3COPY_" + option.removeprefix("--").replace("-", "_").upper()

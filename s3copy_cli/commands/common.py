@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from s3copy_cli.commands.app import App, GlobalOptions
+from s3copy_cli.config import DEFAULT_PIPELINE_NAME
 from s3copy_cli.output.result import Result
 
 _META = "s3copy.global_options"
+_FILE = "s3copy.config_file"
 _OWN = "Options"
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -33,8 +36,21 @@ class PipelineOption(click.Option):
         self.section = section
 
 
+class ConfiguredContext(click.Context):
+    """A command's context, in which what nobody gave is looked up in the configuration file."""
+
+    def lookup_default(self, name: str, call: bool = True) -> Any:  # noqa: ARG002
+        """What the file says of an option of a pipeline or of every command; None where it says nothing."""
+        option = next((each for each in self.command.params if each.name == name), None)
+        is_in_file = isinstance(option, (GlobalOption, PipelineOption)) and name != "config"
+        found = _file_values(self, is_name=name == "name").get(name) if is_in_file else None
+        return super().lookup_default(name) if found is None else found
+
+
 class SectionedCommand(click.Command):
     """A command whose help shows its own options first, by section, and last those that every command has."""
+
+    context_class = ConfiguredContext
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A section for what is this command's only, those of the pipeline's options, and everybody's."""
@@ -54,12 +70,34 @@ def _section_of(option: click.Option) -> str:
     return option.section if isinstance(option, PipelineOption) else _OWN
 
 
+def _file_values(ctx: click.Context, *, is_name: bool) -> Mapping[str, Any]:
+    """What the configuration file says for the pipeline that is meant; of that name itself, for all of them."""
+    if _FILE not in ctx.meta:
+        from s3copy_cli.commands.config_file import file_to_read, read_config
+        from s3copy_cli.commands.pipeline_options import file_options
+
+        path = file_to_read(ctx.meta.get(_META, {}).get("config"), Path())
+        known = [*file_options(), *(each for each in ctx.command.params if isinstance(each, GlobalOption))]
+        ctx.meta[_FILE] = read_config(path, known) if path else None
+        if path:
+            ctx.meta.setdefault(_META, {})["config"] = str(path)
+    found = ctx.meta[_FILE]
+    if found is None:
+        return {}
+    name = ctx.meta.get(_META, {}).get("name", DEFAULT_PIPELINE_NAME)
+    values: Mapping[str, Any] = found.common if is_name else found.values(name)
+    return values
+
+
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Keep a global option if it was really given; the one nearest to the end of the line wins."""
     name = str(param.name)
     source = ctx.get_parameter_source(name)
     if source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
         ctx.meta.setdefault(_META, {})[name] = value
+    elif source is ParameterSource.DEFAULT_MAP:
+        # From the file; what was given before the command's name counts first.
+        ctx.meta.setdefault(_META, {}).setdefault(name, value)
 
 
 def global_options(*, from_environment: bool) -> Callable[[Decorated], Decorated]:
@@ -76,7 +114,21 @@ def global_options(*, from_environment: bool) -> Callable[[Decorated], Decorated
         return {"cls": GlobalOption, "expose_value": False, "callback": _remember, **variable(name)}
 
     options = [
-        click.option("--name", metavar="NAME", help="Name of the pipeline (default: s3copy).", **shared("NAME")),
+        # These two first: which file counts, and which part of it.
+        click.option(
+            "--config",
+            metavar="FILE",
+            is_eager=True,
+            help='Read options from this file instead of ./s3copy.toml; "" from none.',
+            **shared("CONFIG"),
+        ),
+        click.option(
+            "--name",
+            metavar="NAME",
+            is_eager=True,
+            help="Name of the pipeline (default: s3copy).",
+            **shared("NAME"),
+        ),
         click.option("--profile", metavar="PROFILE", help="AWS profile to use.", **shared("PROFILE")),
         click.option("--region", metavar="REGION", help="AWS Region to work in.", **shared("REGION")),
         click.option(

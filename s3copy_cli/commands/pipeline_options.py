@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from s3copy_cli.commands.common import PipelineOption
+from s3copy_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from s3copy_cli.provision.choices import GivenChoices
@@ -27,7 +29,7 @@ _STORAGE_CLASSES = (
     "DEEP_ARCHIVE",
     "REDUCED_REDUNDANCY",
 )
-_COPYING, _FUNCTION, _BUCKETS = "Copying", "Function and logs", "Buckets"
+_COPYING, _FUNCTION, _BUCKETS, _ACCESS = "Copying", "Function and logs", "Buckets", "Role and tags"
 
 
 class _Cleared:
@@ -35,6 +37,22 @@ class _Cleared:
 
 
 CLEARED = _Cleared()
+
+
+class _Tag(click.ParamType):  # type: ignore[type-arg]
+    """KEY=VALUE, as a pair."""
+
+    name = "KEY=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        from s3copy_cli.provision.tags import parse_tag
+
+        try:
+            return parse_tag(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class _WholeOr(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.2
@@ -90,6 +108,14 @@ _OPTIONS = (
         help='Encrypt the copies with this KMS key (id, alias or ARN); "" as the bucket does by default.',
     ),
     _option(
+        _COPYING,
+        "--source-kms-key-id",
+        "source_kms_keys",
+        metavar="KEY",
+        multiple=True,
+        help='Let the function read source objects encrypted with this KMS key; may be repeated; "" for none.',
+    ),
+    _option(
         _BUCKETS,
         "--source-bucket",
         metavar="BUCKET",
@@ -125,6 +151,35 @@ _OPTIONS = (
         metavar="DAYS|never",
         help="How long log lines are kept; never: for ever.",
     ),
+    _option(
+        _FUNCTION,
+        "--reserved-concurrency",
+        type=_WholeOr("none"),
+        metavar="N|none",
+        help="Executions kept for the function, which are also its most.",
+    ),
+    _option(
+        _ACCESS,
+        "--permissions-boundary",
+        metavar="ARN|none",
+        help="Bound the function's role by this policy.",
+    ),
+    _option(
+        _ACCESS,
+        "--role-arn",
+        metavar="ARN",
+        help='Use this role and make none (s3copy plan --show-policy says what it needs); "" to make one again.',
+    ),
+    _option(
+        _ACCESS,
+        "--tag",
+        "tags",
+        metavar="KEY=VALUE",
+        type=_Tag(),
+        multiple=True,
+        help="Tag every resource; may be repeated: these and no others.",
+    ),
+    _option(_ACCESS, "--no-tags", is_flag=True, help="Remove the tags that --tag set."),
     click.option(
         "--reset-settings",
         is_flag=True,
@@ -141,6 +196,12 @@ def pipeline_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def file_options() -> list[click.Option]:
+    """The options themselves, for whoever reads them from a file."""
+    made = pipeline_options(lambda: None)
+    return [each for each in getattr(made, "__click_params__", []) if isinstance(each, PipelineOption)]
+
+
 def given_choices(parameters: dict[str, Any]) -> GivenChoices:
     """What a command line says, from the values of all these options."""
     from s3copy_cli.provision.choices import GivenChoices
@@ -151,6 +212,18 @@ def given_choices(parameters: dict[str, Any]) -> GivenChoices:
     options = GivenOptions(**{name: left.pop(name) for name in _COPY_NAMES})
     reset_settings = left.pop("reset_settings")
     buckets = {name: left.pop(name) for name in ("source_bucket", "destination_bucket")}
-    settings = {name: None if value is CLEARED else value for name, value in left.items() if value is not None}
+    settings: dict[str, Any] = {
+        name: None if value is CLEARED else value for name, value in left.items() if value not in (None, ())
+    }
+    if settings.pop("no_tags"):
+        # On the command line it takes back what the file says.
+        is_from_file = click.get_current_context().get_parameter_source("tags") is ParameterSource.DEFAULT_MAP
+        if "tags" in settings and not is_from_file:
+            raise UsageError("reading --no-tags", "--tag is there as well", "Give one of them.")
+        settings["tags"] = ()
+    if "tags" in settings:
+        settings["tags"] = tuple(sorted(settings["tags"]))
+    if "source_kms_keys" in settings:
+        settings["source_kms_keys"] = tuple(key for key in settings["source_kms_keys"] if key)
     given = GivenSettings(**settings)  # type: ignore[typeddict-item]
     return GivenChoices(options, given, reset_settings=reset_settings, **buckets)

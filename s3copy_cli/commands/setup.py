@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +14,6 @@ from s3copy_cli.output.result import Result
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from s3copy_cli.config import Pipeline
-    from s3copy_cli.provision.choices import Choices
     from s3copy_cli.provision.options import CopyOptions
 
 
@@ -38,27 +35,21 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
     What is not given stays as it was.
     """
     app.announce("Setting up" + (" (dry run)" if dry_run else ""))
-    from s3copy_cli.commands.provisioning import desired_for, execute, options_data, read_pipeline, settings_data
+    from s3copy_cli.commands.provisioning import (
+        execute,
+        make_plan,
+        options_data,
+        pipeline_data,
+        settings_data,
+        settings_lines,
+    )
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
-    from s3copy_cli.provision.adoption import check_given_buckets, find_buckets
-    from s3copy_cli.provision.choices import recorded_choices, resolve
-    from s3copy_cli.provision.plan import plan_setup, warnings_of
-    from s3copy_cli.provision.remote import read_remote_state
 
-    given = given_choices(parameters)
-    check_given_buckets(app.pipeline, given)
-    _, function = read_pipeline(app)
-    recorded = recorded_choices(function, reset_settings=given.reset_settings)
-    choices = resolve(given, recorded)
-    pipeline = find_buckets(app.aws, app.pipeline, choices)
-    choices = _with_key_arn(app, pipeline, choices)
-    remote = read_remote_state(app.aws, pipeline, function)
-    desired = desired_for(app, pipeline, choices)
-    plan = plan_setup(desired, remote, app.command("setup"))
-    for warning in warnings_of(remote):
-        app.terminal.warn(warning)
+    planned = make_plan(app, given_choices(parameters))
+    plan, choices = planned.plan, planned.choices
     if not dry_run:
-        execute(app, desired, plan)
+        execute(app, planned.desired, plan)
+    pipeline = planned.desired.pipeline
 
     def text(console: Console) -> None:
         if dry_run:
@@ -74,45 +65,23 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
             where = f" in {pipeline.region_of(bucket)}" if pipeline.region_of(bucket) != pipeline.region else ""
             console.print(f"  {role + ' bucket':<18}  {bucket}{where}", soft_wrap=True)
         console.print(f"  function            {pipeline.function_name}", soft_wrap=True)
-        for line in _option_lines(choices.options):
+        for line in [*_option_lines(choices.options), *settings_lines(choices.settings)]:
             console.print(line, soft_wrap=True)
         if pipeline.adopted_source_bucket and plan.pending:
             console.print(f"To bring over what is in that bucket already: {app.command('repair')}", soft_wrap=True)
         console.print(f"Next: {app.command('upload sample.csv')}", soft_wrap=True)
 
     data = {
-        "pipeline": pipeline.name,
-        "account_id": pipeline.account_id,
-        "region": pipeline.region,
-        "source_bucket": pipeline.source_bucket,
-        "destination_bucket": pipeline.destination_bucket,
-        "destination_region": pipeline.region_of(pipeline.destination_bucket),
-        "adopted": [
-            name for name in (pipeline.adopted_source_bucket, pipeline.adopted_destination_bucket) if name is not None
-        ],
-        "warnings": warnings_of(remote),
-        "function": pipeline.function_name,
+        **pipeline_data(pipeline),
         "dry_run": dry_run,
         "changed": bool(plan.pending) and not dry_run,
         "options": options_data(choices),
         "settings": settings_data(choices),
         "counts": plan.counts(),
         "steps": plan_data(plan),
+        "warnings": planned.warnings,
     }
     return Result(data=data, text=text)
-
-
-def _with_key_arn(app: App, pipeline: Pipeline, choices: Choices) -> Choices:
-    """The choices with the key's own ARN, whatever it was called, if S3 can use it."""
-    from s3copy_cli.provision.kms import find_key
-
-    options = choices.options
-    if options.kms_key_id is None:
-        return choices
-    key = find_key(app.aws, pipeline, options.kms_key_id)
-    if key.unchecked:
-        app.terminal.warn(f"KMS key {key.arn}: {key.unchecked}")
-    return replace(choices, options=replace(options, kms_key_id=key.arn))
 
 
 def _option_lines(options: CopyOptions) -> list[str]:

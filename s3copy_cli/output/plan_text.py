@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from s3copy_cli.output.safe import safe, shorten
-from s3copy_cli.provision.plan import Action, Plan, Step
+from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.plan import Action, Change, Plan, Step
+from s3copy_cli.provision.policy import differing_statements
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +23,7 @@ _SIGNS = {
     Action.LEAVE: ("!", "yellow"),
 }
 _LONGEST_VALUE = 60
+_DOCUMENTS = frozenset({names.TRUST, names.DOCUMENT, names.TLS_ONLY})
 
 
 def step_line(step: Step) -> str:
@@ -40,6 +44,10 @@ def print_plan(console: Console, plan: Plan) -> None:
         if step.action in {Action.NOT_APPLICABLE, Action.LEAVE}:
             console.print(Text(f"{'':<10}{safe(step.reason)}", "dim"), soft_wrap=True)
         for change in step.changes:
+            if change.attribute in _DOCUMENTS:
+                for statement_line in _statement_lines(change):
+                    console.print(Text(f"{'':<10}{statement_line}"), soft_wrap=True)
+                continue
             console.print(Text(f"{'':<10}{_change_line(change)}"), soft_wrap=True)
 
 
@@ -55,7 +63,7 @@ def step_data(step: Step) -> dict[str, Any]:
         "name": step.name,
         "action": step.action.value,
         "reason": step.reason,
-        "changes": [{"attribute": c.attribute, "old": c.old, "new": c.new} for c in step.changes],
+        "changes": [_change_data(change) for change in step.changes],
     }
 
 
@@ -77,7 +85,23 @@ def names_of(steps: Iterable[Step]) -> str:
     return ", ".join(f"{step.kind.value} {safe(step.name)}" for step in steps)
 
 
-def _change_line(change: Any) -> str:
+def _change_data(change: Change) -> dict[str, Any]:
+    old, new = change.old, change.new
+    if change.attribute in _DOCUMENTS:
+        old, new = differing_statements(old, new)
+    return {"attribute": change.attribute, "old": old, "new": new}
+
+
+def _statement_lines(change: Change) -> list[str]:
+    """Of two policy documents what differs: "-" what goes, "+" what comes."""
+    lines = [f"{change.attribute}:"]
+    for sign, found in zip("-+", differing_statements(change.old, change.new), strict=True):
+        statements = found if isinstance(found, list) else [found]
+        lines += [f"  {sign} {safe(json.dumps(one, sort_keys=True))}" for one in statements]
+    return lines
+
+
+def _change_line(change: Change) -> str:
     old, new = change.old, change.new
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         # Of two long mappings only what differs is worth reading.

@@ -11,7 +11,6 @@ from botocore.exceptions import ClientError
 from s3copy_cli.aws import Aws, is_denied
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import resources as names
-from s3copy_cli.provision.denials import describe_denials
 from s3copy_cli.provision.reading import BUCKET_MISSING, answer, first_rule
 from s3copy_cli.provision.resources import BUCKET_POLICIES, Kind, RemoteResource
 
@@ -40,7 +39,6 @@ def read_adopted_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> 
         lambda: s3.get_bucket_encryption(**call), frozenset({"ServerSideEncryptionConfigurationNotFoundError"})
     )
     rules = read(lambda: s3.get_bucket_policy(**call), frozenset({"NoSuchBucketPolicy"}))
-    denials = describe_denials(pipeline, kind, json.loads(rules["Policy"])) if rules else []
     bucket = RemoteResource(
         kind,
         name,
@@ -50,7 +48,7 @@ def read_adopted_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> 
             **({names.VERSIONING: versioning.get("Status", "off")} if versioning is not None else {}),
             **_default_encryption(encryption),
         },
-        warnings=tuple(f"the policy of your {kind.value} {name}: {denial}" for denial in denials),
+        policy=json.loads(rules["Policy"]) if rules else {},
     )
     return [bucket, policy]
 
@@ -58,5 +56,5 @@ def read_adopted_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> 
 def _default_encryption(found: Any) -> dict[str, Any]:
     """How a bucket encrypts what is put into it: the algorithm, and the key where it is one of KMS."""
     rule = first_rule(found, "ServerSideEncryptionConfiguration").get("ApplyServerSideEncryptionByDefault", {})
-    key = {names.DEFAULT_KMS_KEY: rule["KMSMasterKeyID"]} if rule.get("KMSMasterKeyID") else {}
+    key = {names.BUCKET_KEY: rule["KMSMasterKeyID"]} if rule.get("KMSMasterKeyID") else {}
     return {names.DEFAULT_ENCRYPTION: rule.get("SSEAlgorithm"), **key}

@@ -22,7 +22,7 @@ from s3copy_cli.provision.options import CopyOptions, option_attributes, option_
 from s3copy_cli.provision.package import HANDLER, Package
 from s3copy_cli.provision.policy import canonical, role_policy, tls_statement, trust_policy
 from s3copy_cli.provision.resources import DesiredResource, Kind
-from s3copy_cli.provision.settings import DAY_SECONDS, Settings, settings_record
+from s3copy_cli.provision.settings import DAY_SECONDS, NO_BOUNDARY, Settings, settings_record
 
 # The same for every pipeline.
 # 14 days is SQS's most; 2 retries and 6 hours are Lambda's (PutFunctionEventInvokeConfig).
@@ -40,12 +40,14 @@ class DesiredState:
         pipeline: whose they are.
         package: the function's code.
         choices: what the owner chose.
+        role_document: what the function needs to be allowed.
         resources: by kind, in the order of building.
     """
 
     pipeline: Pipeline
     package: Package
     choices: Choices
+    role_document: Mapping[str, Any]
     resources: Mapping[Kind, DesiredResource]
 
     @property
@@ -74,9 +76,24 @@ def _identity(pipeline: Pipeline) -> dict[str, str]:
     }
 
 
-def wanted_role_policy(pipeline: Pipeline, options: CopyOptions) -> dict[str, Any]:
-    """What the function may do, with these options."""
-    return role_policy(pipeline, propagate_deletes=options.propagate_deletes, kms_key_arn=options.kms_key_id)
+@dataclass(frozen=True)
+class BucketKeys:
+    """The KMS keys by which the buckets encrypt what names none, as ARNs; None for a bucket that needs no grant."""
+
+    source: str | None = None
+    destination: str | None = None
+
+
+def wanted_role_policy(pipeline: Pipeline, choices: Choices, keys: BucketKeys = BucketKeys()) -> dict[str, Any]:
+    """What the function may do, with these choices, where the buckets have these keys."""
+    copies_key = choices.options.kms_key_id or keys.destination
+    source_keys = {*choices.settings.source_kms_keys, *([keys.source] if keys.source else [])}
+    return role_policy(
+        pipeline,
+        propagate_deletes=choices.options.propagate_deletes,
+        encrypt_keys=[copies_key] if copies_key else [],
+        decrypt_keys=sorted(source_keys),
+    )
 
 
 def permission_statement(pipeline: Pipeline) -> dict[str, str]:
@@ -101,6 +118,8 @@ def desired_state(
     choices: Choices | None = None,
     *,
     tls_not_applicable: str = "",
+    keys: BucketKeys = BucketKeys(),
+    is_reservable: bool = True,
 ) -> DesiredState:
     """Write down the whole pipeline.
 
@@ -109,6 +128,8 @@ def desired_state(
         package: the function's code.
         choices: what the owner chose; None takes the defaults.
         tls_not_applicable: why a TLS-only bucket policy would lock everybody out here; "" where it would not.
+        keys: by which the buckets encrypt.
+        is_reservable: whether Lambda would keep as many executions as are to be kept; else they stay as they are.
 
     Raises:
         UsageError: Lambda has no room for the choices, or they are about a bucket that is the owner's.
@@ -116,19 +137,37 @@ def desired_state(
     chosen = choices or Choices()
     settings, copying = chosen.settings, chosen.options
     check_environment_size(function_environment(pipeline, chosen))
+    document = wanted_role_policy(pipeline, chosen, keys)
+    tags = {**pipeline.tags, **dict(settings.tags)}
+    not_our_role = f"yours: {settings.role_arn}" if settings.role_arn else ""
+    boundary = {names.BOUNDARY: None if settings.permissions_boundary == NO_BOUNDARY else settings.permissions_boundary}
+    reserved = {names.RESERVED_CONCURRENCY: settings.reserved_concurrency}
     all_resources = [
         *_buckets(pipeline, settings, tls_not_applicable),
-        DesiredResource(Kind.LOG_GROUP, pipeline.log_group, {names.RETENTION_DAYS: settings.log_retention_days}),
+        DesiredResource(
+            Kind.LOG_GROUP, pipeline.log_group, {names.RETENTION_DAYS: settings.log_retention_days, names.TAGS: tags}
+        ),
         DesiredResource(
             Kind.DEAD_LETTER_QUEUE,
             pipeline.queue_name,
-            {names.RETENTION_SECONDS: QUEUE_RETENTION_SECONDS, names.QUEUE_ENCRYPTION: True},
+            {names.RETENTION_SECONDS: QUEUE_RETENTION_SECONDS, names.QUEUE_ENCRYPTION: True, names.TAGS: tags},
         ),
-        DesiredResource(Kind.ROLE, pipeline.role_name, {names.TRUST: canonical(trust_policy())}),
+        DesiredResource(
+            Kind.ROLE,
+            pipeline.role_name,
+            {
+                names.TRUST: canonical(trust_policy()),
+                names.DESCRIPTION: f"s3copy pipeline {pipeline.name}: what its function may do",
+                names.TAGS: tags,
+                **(boundary if settings.permissions_boundary else {}),
+            },
+            not_applicable=not_our_role,
+        ),
         DesiredResource(
             Kind.ROLE_POLICY,
             pipeline.policy_name,
-            {names.DOCUMENT: canonical(wanted_role_policy(pipeline, copying))},
+            {names.DOCUMENT: canonical(document)},
+            not_applicable=not_our_role,
         ),
         DesiredResource(
             Kind.FUNCTION,
@@ -138,13 +177,16 @@ def desired_state(
                 names.CODE: package.code_sha256,
                 names.RUNTIME: settings.runtime,
                 names.HANDLER: HANDLER,
-                names.ROLE: pipeline.role_arn,
+                names.DESCRIPTION: f"s3copy pipeline {pipeline.name}",
+                names.ROLE: settings.role_arn or pipeline.role_arn,
                 names.TIMEOUT: settings.timeout_seconds,
                 names.MEMORY: settings.memory_mb,
                 names.ARCHITECTURE: settings.architecture,
                 names.ENVIRONMENT: _identity(pipeline),
                 **option_attributes(option_environment(copying)),
                 names.SETTINGS: settings_record(settings),
+                names.TAGS: tags,
+                **(reserved if is_reservable else {}),
                 names.LOG_GROUP: pipeline.log_group,
                 names.LOG_FORMAT: "Text",
             },
@@ -165,7 +207,7 @@ def desired_state(
             {names.EVENTS: trigger_events(copying), names.FUNCTION_ARN: pipeline.function_arn},
         ),
     ]
-    return DesiredState(pipeline, package, chosen, {resource.kind: resource for resource in all_resources})
+    return DesiredState(pipeline, package, chosen, document, {resource.kind: resource for resource in all_resources})
 
 
 def _buckets(pipeline: Pipeline, settings: Settings, tls_not_applicable: str) -> list[DesiredResource]:
@@ -193,6 +235,7 @@ def _buckets(pipeline: Pipeline, settings: Settings, tls_not_applicable: str) ->
                     names.OBJECT_OWNERSHIP: "BucketOwnerEnforced",
                     names.DEFAULT_ENCRYPTION: "AES256",
                     names.ABORT_UPLOADS: ABORT_UPLOADS_AFTER_DAYS,
+                    names.TAGS: {**pipeline.tags, **dict(settings.tags)},
                     **({names.VERSIONING: names.VERSIONING_ENABLED} if is_versioned else {}),
                 },
             ),

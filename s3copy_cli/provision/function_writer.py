@@ -21,9 +21,12 @@ from s3copy_cli.provision.desired import (
 from s3copy_cli.provision.function_state import function_state, function_state_reason
 from s3copy_cli.provision.plan import Action, Step
 from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.trigger_writer import remember_former_source
 
 _CODE = frozenset({names.CODE, names.ARCHITECTURE})
+# What is neither code nor configuration, but has calls of its own.
+_OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.TAGS})
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,11 @@ class FunctionWriter:
         else:
             if changed & _CODE:
                 self._update_code()
-            if changed - _CODE:
+            if changed - _CODE - _OTHER_CALLS:
                 self._update_configuration()
         self._wait_until_active()
+        self._ensure_reserved_concurrency(step)
+        ensure_tags(self.context, step)
 
     def ensure_async_invocation(self) -> None:
         """Retries, and where an event goes that cannot be handled."""
@@ -101,7 +106,7 @@ class FunctionWriter:
                     **self._settings(),
                     Code={"ZipFile": self.context.desired.package.content},
                     Architectures=[self.context.desired.settings.architecture],  # type: ignore[list-item]
-                    Tags=pipeline.tags,
+                    Tags=self.context.tags,
                 ),
                 propagation.any_of(propagation.is_role_not_assumable_yet, propagation.is_function_being_deleted),
             )
@@ -112,6 +117,25 @@ class FunctionWriter:
                 return
             self._wait_until_gone(step)
             self._create(step)
+
+    def _ensure_reserved_concurrency(self, step: Step) -> None:
+        name, lambda_ = self.context.pipeline.function_name, self.context.aws.lambda_
+        wanted = self.context.desired.resources[Kind.FUNCTION].attributes.get(names.RESERVED_CONCURRENCY)
+        is_changed = any(change.attribute == names.RESERVED_CONCURRENCY for change in step.changes)
+        if wanted is None:
+            if is_changed:
+                lambda_.delete_function_concurrency(FunctionName=name)
+        elif is_changed or step.action is Action.CREATE:
+            try:
+                self.context.retry(
+                    lambda: lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=wanted),
+                    propagation.is_update_in_progress,
+                )
+            except ClientError as error:
+                if not is_too_much_concurrency(error):
+                    raise
+                # The pipeline works without.
+                self.context.on_wait(f"not reserved: {error.response.get('Error', {}).get('Message', '')}")
 
     def _update_code(self) -> None:
         self.context.retry(
@@ -134,7 +158,7 @@ class FunctionWriter:
         wanted = self.context.desired.resources[Kind.FUNCTION].attributes
         return {
             "FunctionName": self.context.pipeline.function_name,
-            "Description": f"s3copy pipeline {self.context.pipeline.name}",
+            "Description": wanted[names.DESCRIPTION],
             "Runtime": wanted[names.RUNTIME],
             "Handler": wanted[names.HANDLER],
             "Role": wanted[names.ROLE],
@@ -174,6 +198,14 @@ class FunctionWriter:
             "Run the command again: it goes on where it stopped.",
             code="Timeout",
         )
+
+
+def is_too_much_concurrency(error: ClientError) -> bool:
+    """Lambda keeps 100 executions for functions without a reservation (PutFunctionConcurrency)."""
+    message = str(error.response.get("Error", {}).get("Message", "")).lower()
+    return error_code(error) == "LimitExceededException" or (
+        error_code(error) == "InvalidParameterValueException" and "unreservedconcurrentexecution" in message
+    )
 
 
 def is_function_gone(aws: Aws, name: str) -> bool:

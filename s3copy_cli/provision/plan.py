@@ -132,7 +132,8 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
             propagated to a bucket that keeps no versions, and nobody accepted that.
     """
     pipeline = desired.pipeline
-    refuse_foreign(pipeline, remote.values())
+    wanted = [kind for kind, resource in desired.resources.items() if not resource.not_applicable]
+    refuse_foreign(pipeline, [remote[kind] for kind in wanted])
     _refuse_permanent_deletes(desired, remote, setup_command)
     if _is_being_deleted(remote[Kind.FUNCTION]):
         gone = {kind: RemoteResource(kind, remote[kind].name) for kind in _FUNCTION_PARTS}
@@ -158,7 +159,7 @@ def plan_deploy(desired: DesiredState, remote: RemoteState, setup_command: str) 
         S3CopyError: the function is in a state from which Lambda does not bring it back.
     """
     pipeline = desired.pipeline
-    needed = [remote[kind] for kind in _DEPLOY_NEEDS]
+    needed = [remote[kind] for kind in _DEPLOY_NEEDS if not desired.resources[kind].not_applicable]
     refuse_foreign(pipeline, needed)
     for resource in needed:
         if not resource.exists or _is_being_deleted(resource):
@@ -193,11 +194,6 @@ def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
         else:
             steps.append(Step(kind, resource.name, Action.DELETE))
     return Plan(tuple(steps))
-
-
-def warnings_of(remote: RemoteState) -> list[str]:
-    """What may keep the pipeline from working although every step can be taken."""
-    return [warning for resource in remote.values() for warning in resource.warnings]
 
 
 def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource], doing: str = "") -> None:
@@ -345,7 +341,7 @@ def _foreign_hint(pipeline: Pipeline, resource: RemoteResource) -> str:
 
 
 # Attributes that are read to decide something else, and are nobody's business unless they are asked for.
-_OBSERVED_ONLY = frozenset({names.VERSIONING, names.DEFAULT_KMS_KEY})
+_OBSERVED_ONLY = frozenset({names.VERSIONING, names.BUCKET_KEY, names.BOUNDARY, names.RESERVED_CONCURRENCY})
 
 
 def _is_being_deleted(resource: RemoteResource) -> bool:
@@ -354,7 +350,8 @@ def _is_being_deleted(resource: RemoteResource) -> bool:
 
 def _step_of(kind: Kind, desired: DesiredState, remote: RemoteState) -> Step:
     step = _step(desired.resources[kind], remote[kind])
-    return _with_new_role(step, remote) if kind is Kind.FUNCTION else step
+    is_own_role = not desired.resources[Kind.ROLE].not_applicable
+    return _with_new_role(step, remote) if kind is Kind.FUNCTION and is_own_role else step
 
 
 def _with_new_role(step: Step, remote: RemoteState) -> Step:
@@ -378,6 +375,8 @@ def _with_new_role(step: Step, remote: RemoteState) -> Step:
 
 
 def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
+    if desired.kind is Kind.ROLE and desired.not_applicable and remote.exists and remote.is_ours:
+        return Step(desired.kind, desired.name, Action.LEAVE, f"{desired.not_applicable}; teardown removes this one")
     if desired.not_applicable:
         return Step(desired.kind, desired.name, Action.NOT_APPLICABLE, desired.not_applicable)
     if desired.is_adopted:

@@ -23,6 +23,7 @@ from s3copy_cli.provision.reading import BUCKET_MISSING, first_rule
 from s3copy_cli.provision.reading import answer as _answer
 from s3copy_cli.provision.resources import BUCKET_POLICIES, Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import read_record
+from s3copy_cli.provision.tags import tag_attribute
 from s3copy_cli.provision.trigger_reader import read_trigger
 
 Answer = TypeVar("Answer")
@@ -65,12 +66,13 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
     with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers)) as pool:
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
     state = {resource.kind: resource for resource in found}
-    state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, state[Kind.FUNCTION])
-    if state[Kind.FUNCTION].exists and not state[Kind.FUNCTION].is_ours:
+    function = state[Kind.FUNCTION]
+    state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function)
+    state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
+    if function.exists and not function.is_ours:
         # Whatever hangs on somebody else's function is theirs as well.
         for kind in (Kind.ASYNC_INVOCATION, Kind.PERMISSION):
-            problem = f"its function is not ours: {state[Kind.FUNCTION].problem}"
-            state[kind] = replace(state[kind], is_ours=False, problem=problem)
+            state[kind] = replace(state[kind], is_ours=False, problem=f"its function is not ours: {function.problem}")
     return state
 
 
@@ -100,16 +102,26 @@ def _read_unused_bucket(aws: Aws, pipeline: Pipeline, kind: Kind) -> list[Remote
     return [found if found.is_ours else RemoteResource(kind, name)]
 
 
+def _recreated(pipeline: Pipeline, group: RemoteResource, function: RemoteResource) -> RemoteResource:
+    """The log group as ours if only its tag is missing and our function writes to it.
+
+    Somebody deleted it, and Lambda made it again: with a role of the owner's that may do so, or on the embedded AWS.
+    """
+    lost_its_tag = group.exists and not group.is_ours and group.attributes[names.TAGS].get(OWNERSHIP_TAG) is None
+    is_written_to = function.is_ours and function.attributes.get(names.LOG_GROUP) == pipeline.log_group
+    return replace(group, is_ours=True, problem="") if lost_its_tag and is_written_to else group
+
+
 def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:
     """A bucket and its policy."""
     found = read_bucket_ownership(aws, pipeline, kind, name)
     if found.is_ours:
         # None where it went between two of the reads.
-        complete = _answer(lambda: _read_own_bucket(aws, pipeline, kind, name), BUCKET_MISSING)
+        complete = _answer(lambda: _read_own_bucket(aws, pipeline, found), BUCKET_MISSING)
         if complete is not None:
             return list(complete)
         found = RemoteResource(kind, name)
-    return [found, replace(found, kind=BUCKET_POLICIES[kind])]
+    return [found, replace(found, kind=BUCKET_POLICIES[kind], attributes={})]
 
 
 def read_bucket_ownership(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> RemoteResource:
@@ -129,11 +141,14 @@ def read_bucket_ownership(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -
         if error_code(error) in BUCKET_MISSING:
             return RemoteResource(kind, name)
         raise
-    problem = tag_problem(pipeline, {tag["Key"]: tag["Value"] for tag in (tagging or {}).get("TagSet", [])})
-    return RemoteResource(kind, name, exists=True, is_ours=not problem, problem=problem)
+    tags = {tag["Key"]: tag["Value"] for tag in (tagging or {}).get("TagSet", [])}
+    problem = tag_problem(pipeline, tags)
+    attributes = {names.TAGS: tag_attribute(tags)}
+    return RemoteResource(kind, name, exists=True, is_ours=not problem, attributes=attributes, problem=problem)
 
 
-def _read_own_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:
+def _read_own_bucket(aws: Aws, pipeline: Pipeline, bucket: RemoteResource) -> list[RemoteResource]:
+    name = bucket.name
     call = {"Bucket": name, "ExpectedBucketOwner": pipeline.account_id}
     block = _answer(lambda: aws.s3.get_public_access_block(**call), frozenset({"NoSuchPublicAccessBlockConfiguration"}))
     ownership = _answer(
@@ -143,24 +158,25 @@ def _read_own_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> lis
         lambda: aws.s3.get_bucket_encryption(**call),
         frozenset({"ServerSideEncryptionConfigurationNotFoundError"}),
     )
+    default = first_rule(encryption, "ServerSideEncryptionConfiguration").get("ApplyServerSideEncryptionByDefault", {})
     attributes = {
+        **bucket.attributes,
         names.PUBLIC_ACCESS: _public_access(block),
         names.OBJECT_OWNERSHIP: first_rule(ownership, "OwnershipControls").get("ObjectOwnership"),
-        names.DEFAULT_ENCRYPTION: first_rule(encryption, "ServerSideEncryptionConfiguration")
-        .get("ApplyServerSideEncryptionByDefault", {})
-        .get("SSEAlgorithm"),
+        names.DEFAULT_ENCRYPTION: default.get("SSEAlgorithm"),
+        names.BUCKET_KEY: default.get("KMSMasterKeyID"),
         names.ABORT_UPLOADS: _abort_days(lifecycle_configuration(aws, pipeline, name).get("Rules", [])),
     }
     attributes[names.VERSIONING] = aws.s3.get_bucket_versioning(**call).get("Status", "off")
     statement = find_statement(bucket_policy(aws, pipeline, name), tls_statement("")["Sid"])
     policy = RemoteResource(
-        BUCKET_POLICIES[kind],
+        BUCKET_POLICIES[bucket.kind],
         name,
         exists=statement is not None,
         is_ours=True,
         attributes={names.TLS_ONLY: canonical(statement)},
     )
-    return [RemoteResource(kind, name, exists=True, is_ours=True, attributes=attributes), policy]
+    return [replace(bucket, attributes=attributes), policy]
 
 
 def lifecycle_configuration(aws: Aws, pipeline: Pipeline, bucket: str) -> dict[str, Any]:
@@ -193,7 +209,10 @@ def read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
                     pipeline.log_group,
                     exists=True,
                     is_ours=not problem,
-                    attributes={names.RETENTION_DAYS: group.get("retentionInDays")},
+                    attributes={
+                        names.RETENTION_DAYS: group.get("retentionInDays"),
+                        names.TAGS: tag_attribute(tags),
+                    },
                     problem=problem,
                 )
     return RemoteResource(Kind.LOG_GROUP, pipeline.log_group)
@@ -220,6 +239,7 @@ def read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         attributes={
             names.RETENTION_SECONDS: int(values.get("MessageRetentionPeriod", "0")),
             names.QUEUE_ENCRYPTION: values.get("SqsManagedSseEnabled") == "true" or bool(values.get("KmsMasterKeyId")),
+            names.TAGS: tag_attribute(tags.get("Tags", {})),
         },
         problem=problem,
     )
@@ -234,13 +254,19 @@ def read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
             RemoteResource(Kind.ROLE_POLICY, pipeline.policy_name),
         ]
     role = answer["Role"]
-    problem = tag_problem(pipeline, {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])})
+    tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
+    problem = tag_problem(pipeline, tags)
     found = RemoteResource(
         Kind.ROLE,
         pipeline.role_name,
         exists=True,
         is_ours=not problem,
-        attributes={names.TRUST: canonical(_document(role.get("AssumeRolePolicyDocument")))},
+        attributes={
+            names.TRUST: canonical(_document(role.get("AssumeRolePolicyDocument"))),
+            names.DESCRIPTION: role.get("Description"),
+            names.BOUNDARY: role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+            names.TAGS: tag_attribute(tags),
+        },
         problem=problem,
         changed_at=role.get("CreateDate"),
     )
@@ -281,6 +307,7 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.STATE: f"{state}: {reason}" if state == names.STATE_UPDATE_FAILED and reason else state,
             names.CODE: configuration.get("CodeSha256"),
             names.RUNTIME: configuration.get("Runtime"),
+            names.DESCRIPTION: configuration.get("Description"),
             names.HANDLER: configuration.get("Handler"),
             names.ROLE: configuration.get("Role"),
             names.TIMEOUT: configuration.get("Timeout"),
@@ -288,6 +315,8 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.ARCHITECTURE: next(iter(configuration.get("Architectures", ["x86_64"])), None),
             names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in _WORDED_VARIABLES},
             **option_attributes(variables),
+            names.RESERVED_CONCURRENCY: answer.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
+            names.TAGS: tag_attribute(tags),
             names.SETTINGS: read_record(variables.get(ENV_SETTINGS) or "{}"),
             # Lambda's own defaults, where it does not echo them.
             names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),

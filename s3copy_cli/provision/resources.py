@@ -24,7 +24,7 @@ class Kind(str, Enum):
     ASYNC_INVOCATION = "async invocation"
     PERMISSION = "invoke permission"
     TRIGGER = "trigger"
-    # What the pipeline had before its buckets were changed.
+    # What the pipeline had before its buckets were changed; setup makes none of these.
     FORMER_TRIGGER = "former trigger"
     UNUSED_SOURCE_BUCKET = "unused source bucket"
     UNUSED_DESTINATION_BUCKET = "unused destination bucket"
@@ -39,7 +39,6 @@ BUCKET_POLICIES = {
 PUBLIC_ACCESS = "public access"
 OBJECT_OWNERSHIP = "object ownership"
 DEFAULT_ENCRYPTION = "default encryption"
-DEFAULT_KMS_KEY = "default KMS key"
 ABORT_UPLOADS = "abort incomplete uploads after days"
 VERSIONING = "versioning"
 TLS_ONLY = "TLS only"
@@ -63,6 +62,11 @@ SYNC_TAGS = "sync tags"
 STORAGE_CLASS = "storage class"
 KMS_KEY = "KMS key"
 SETTINGS = "recorded settings"
+RESERVED_CONCURRENCY = "reserved concurrency"
+BOUNDARY = "permissions boundary"
+DESCRIPTION = "description"
+TAGS = "tags"
+BUCKET_KEY = "KMS key of the bucket"
 LOG_GROUP = "log group"
 LOG_FORMAT = "log format"
 MAX_RETRIES = "retries"
@@ -115,7 +119,7 @@ class RemoteResource:
         obstacle: why it cannot be made as desired although it is (or would be) ours, in words; "" where it can.
         changed_at: when it was made or last changed, for a role and a function; None where that is not known.
         is_adopted: it is the owner's, by their own choice; then it is not ours, and nothing is wrong with that.
-        warnings: what may keep the pipeline from working, in words.
+        policy: of a bucket of the owner's, its policy document; {} without one, or where it may not be read.
         notifications: for a trigger, the bucket's whole notification configuration.
         former_buckets: for a function, the source buckets it had before and in which our trigger may still be.
     """
@@ -129,7 +133,7 @@ class RemoteResource:
     obstacle: str = ""
     changed_at: datetime | None = None
     is_adopted: bool = False
-    warnings: tuple[str, ...] = ()
+    policy: Mapping[str, Any] = field(default_factory=dict)
     notifications: Mapping[str, Any] = field(default_factory=dict)
     former_buckets: tuple[str, ...] = ()
 

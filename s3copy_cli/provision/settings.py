@@ -13,8 +13,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypedDict
 
 from s3copy_cli.errors import UsageError
+from s3copy_cli.provision.tags import tags_problem
 
 DAY_SECONDS = 86_400
+NO_BOUNDARY = "none"
+# A role's inline policies may have 10,240 characters (IAM quotas), a function's variables 4 KB.
+MAX_SOURCE_KEYS = 10
 # What CloudWatch Logs takes (PutRetentionPolicy, retentionInDays).
 RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -30,6 +34,11 @@ class Settings:
         architecture: the function's processor.
         timeout_seconds: how long one invocation may take; 15 minutes is Lambda's most, and what a large copy needs.
         memory_mb: the function's memory (MB), which on Lambda also buys processor time.
+        reserved_concurrency: how many executions are kept for the function, which are also its most; None for none.
+        permissions_boundary: the ARN of the policy that bounds the role; NO_BOUNDARY that there is none; "" whatever.
+        role_arn: the role that the function has instead of one that setup makes; "" for that one.
+        tags: keys and values on every resource, by key.
+        source_kms_keys: ARNs of the keys that source objects may be encrypted with, besides the bucket's own.
         source_versioning: the source bucket keeps versions; False leaves its versioning as it is.
         destination_versioning: so for the destination bucket.
         log_retention_days: how long log lines are kept; None for ever.
@@ -40,6 +49,11 @@ class Settings:
     timeout_seconds: int = 900
     memory_mb: int = 256
     log_retention_days: int | None = 30
+    reserved_concurrency: int | None = None
+    permissions_boundary: str = ""
+    role_arn: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    source_kms_keys: tuple[str, ...] = ()
     source_versioning: bool = False
     destination_versioning: bool = False
 
@@ -52,6 +66,11 @@ class GivenSettings(TypedDict, total=False):
     timeout_seconds: int
     memory_mb: int
     log_retention_days: int | None
+    reserved_concurrency: int | None
+    permissions_boundary: str
+    role_arn: str
+    tags: tuple[tuple[str, str], ...]
+    source_kms_keys: tuple[str, ...]
     source_versioning: bool
     destination_versioning: bool
 
@@ -88,6 +107,35 @@ def _runtime(value: Any) -> str:
     return f"{value!r} is not a runtime of Python 3.10 or newer, such as python3.13"
 
 
+def _concurrency(value: Any) -> str:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return ""
+    return f"{value!r} is not a number of executions, 1 or more (0 would stop the pipeline)"
+
+
+def _boundary(value: Any) -> str:
+    return "" if value in ("", NO_BOUNDARY) else _arn("policy", "a policy's ARN")(value)
+
+
+def _arn(resource: str, words: str) -> Callable[[Any], str]:
+    pattern = re.compile(rf"arn:[a-z-]+:iam::(?:\d{{12}}|aws):{resource}/[\w+=,.@/-]{{1,512}}", re.ASCII)
+    return lambda value: "" if isinstance(value, str) and pattern.fullmatch(value) else f"{value!r} is not {words}"
+
+
+def _role(value: Any) -> str:
+    return "" if value == "" else _arn("role", "a role's ARN")(value)
+
+
+def _keys(value: Any) -> str:
+    if (
+        isinstance(value, tuple)
+        and all(isinstance(key, str) and key for key in value)
+        and len(value) <= MAX_SOURCE_KEYS
+    ):
+        return ""
+    return f"{value!r} is not a list of at most {MAX_SOURCE_KEYS} keys"
+
+
 def _switch(value: Any) -> str:
     return "" if isinstance(value, bool) else f"{value!r} is neither true nor false"
 
@@ -104,6 +152,11 @@ _CHECKS: Mapping[str, _Check] = {
     "timeout_seconds": _Check("--timeout", _whole(1, 900, "seconds")),
     "memory_mb": _Check("--memory", _whole(128, 10_240, "MB")),
     "log_retention_days": _Check("--log-retention", _retention),
+    "reserved_concurrency": _Check("--reserved-concurrency", _concurrency),
+    "permissions_boundary": _Check("--permissions-boundary", _boundary),
+    "role_arn": _Check("--role-arn", _role),
+    "tags": _Check("--tag", tags_problem),
+    "source_kms_keys": _Check("--source-kms-key-id", _keys),
     "source_versioning": _Check("--source-versioning", _switch),
     "destination_versioning": _Check("--destination-versioning", _switch),
 }

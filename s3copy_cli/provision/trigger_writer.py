@@ -14,7 +14,7 @@ from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import notifications, propagation
 from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.desired import wanted_entry
-from s3copy_cli.provision.plan import Step, former_buckets, refuse_overlap, refuse_unwritable
+from s3copy_cli.provision.plan import refuse_overlap, refuse_unwritable
 from s3copy_cli.provision.reading import BUCKET_MISSING
 from s3copy_cli.provision.trigger_reader import is_our_entry, read_notifications
 
@@ -53,18 +53,6 @@ def remember_former_source(context: Context, old_environment: Any) -> None:
     tags = lambda_.list_tags(Resource=pipeline.function_arn).get("Tags", {})
     buckets = sorted({*tags.get(FORMER_SOURCES_TAG, "").split(), old})
     lambda_.tag_resource(Resource=pipeline.function_arn, Tags={FORMER_SOURCES_TAG: " ".join(buckets)})
-
-
-def remove_former_triggers(context: Context, step: Step) -> None:
-    """Take our entry out of the buckets that the pipeline had before, and forget them.
-
-    Raises:
-        S3CopyError: as for `remove_entry`.
-        ClientError: S3 refused or failed a call.
-    """
-    for bucket in former_buckets(step):
-        remove_entry(context.aws, context.pipeline, bucket, context.retry)
-    context.aws.lambda_.untag_resource(Resource=context.pipeline.function_arn, TagKeys=[FORMER_SOURCES_TAG])
 
 
 def remove_entry(aws: Aws, pipeline: Pipeline, bucket: str, retry: Retry) -> None:

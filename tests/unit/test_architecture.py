@@ -42,6 +42,7 @@ PURE = [
     "provision/function_state.py",
     "provision/notifications.py",
     "provision/options.py",
+    "provision/order.py",
     "provision/plan.py",
     "provision/policy.py",
     "provision/resources.py",

@@ -119,7 +119,7 @@ def test_setup_joins_them_and_teardown_leaves_them_byte_for_byte(
     before = state_of(INBOX), state_of(ARCHIVE, ELSEWHERE)
 
     done = s3copy("setup", *ADOPT, "--json", expect=0)
-    assert done.data["adopted"] == [INBOX, ARCHIVE]
+    assert done.data["adopted_buckets"] == [INBOX, ARCHIVE]
     assert done.data["destination_region"] == ELSEWHERE
     assert [step["action"] for step in done.data["steps"] if "bucket" in step["resource"]] == [
         "keep",

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from s3copy_cli.config import Pipeline
-from s3copy_cli.provision.denials import describe_denials
-from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.denials import denials_of, describe_denials
+from s3copy_cli.provision.resources import Kind, RemoteResource
 
 PIPELINE = Pipeline("s3copy", "123456789012", "eu-west-1").joining("in", "out")
 ROLE = PIPELINE.role_arn
@@ -16,7 +16,7 @@ ROLE = PIPELINE.role_arn
 
 def said(kind: Kind = Kind.DESTINATION_BUCKET, **statement: Any) -> list[str]:
     whole = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", **statement}
-    return describe_denials(PIPELINE, kind, {"Statement": whole})
+    return denials_of(PIPELINE, kind, {"Statement": whole}, ROLE)
 
 
 def test_a_denial_names_statement_and_actions() -> None:
@@ -71,4 +71,24 @@ def test_what_does_not_or_may_not(statement: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("document", [{}, {"Statement": []}, {"Statement": ["nonsense"]}])
 def test_documents_without_statements(document: dict[str, Any]) -> None:
-    assert describe_denials(PIPELINE, Kind.SOURCE_BUCKET, document) == []
+    assert denials_of(PIPELINE, Kind.SOURCE_BUCKET, document, ROLE) == []
+
+
+def test_only_the_owner_s_buckets_are_looked_at_and_the_role_may_be_theirs() -> None:
+    theirs = "arn:aws:iam::123456789012:role/theirs"
+    statement = {
+        "Sid": "OnlyTheirs",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:ListBucket",
+        "Resource": "*",
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": theirs}},
+    }
+    policy = {"Statement": [statement]}
+    remote = {
+        Kind.SOURCE_BUCKET: RemoteResource(Kind.SOURCE_BUCKET, "in", is_adopted=True, policy=policy),
+        Kind.DESTINATION_BUCKET: RemoteResource(Kind.DESTINATION_BUCKET, "out", policy=policy),
+    }
+    expected = "the policy of your source bucket in: statement OnlyTheirs denies the function s3:ListBucket"
+    assert describe_denials(PIPELINE, remote) == [expected]
+    assert describe_denials(PIPELINE, remote, theirs) == []
