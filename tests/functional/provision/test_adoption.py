@@ -338,3 +338,32 @@ def test_a_bucket_policy_that_keeps_the_function_out_is_a_warning(s3copy: Run, b
     for part in (ARCHIVE, "OnlyAdmins", "s3:PutObject"):
         assert part in warning
         assert part in done.stderr
+
+
+def test_keys_belong_to_the_region_of_their_bucket(s3copy: Run, buckets: None) -> None:
+    here, there = (boto3.client("kms", region_name=region) for region in (REGION, ELSEWHERE))
+    source_key, archive_key, copies_key = (kms.create_key()["KeyMetadata"]["Arn"] for kms in (here, there, there))
+    there.create_alias(AliasName="alias/copies", TargetKeyId=copies_key)
+    for bucket, region, key in ((INBOX, REGION, source_key), (ARCHIVE, ELSEWHERE, archive_key)):
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+        s3(region).put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+
+    def granted() -> dict[str, tuple[Any, str]]:
+        policy = boto3.client("iam").get_role_policy(RoleName=f"s3copy-{REGION}", PolicyName="s3copy-copy")
+        statements = policy["PolicyDocument"]["Statement"]
+        return {
+            statement["Sid"]: (statement["Resource"], statement["Condition"]["StringEquals"]["kms:ViaService"])
+            for statement in statements
+            if "Condition" in statement
+        }
+
+    s3copy("setup", *ADOPT, expect=0)
+    assert granted() == {
+        "DecryptSource": (source_key, f"s3.{REGION}.amazonaws.com"),
+        "EncryptCopies": (archive_key, f"s3.{ELSEWHERE}.amazonaws.com"),
+    }
+    s3copy("setup", "--kms-key-id", "alias/copies", expect=0)
+    assert granted()["EncryptCopies"] == (copies_key, f"s3.{ELSEWHERE}.amazonaws.com")
+    # A key of the pipeline's own Region is none of the destination's.
+    (problem,) = s3copy("setup", "--kms-key-id", source_key, "--json", expect=2).envelope["errors"]
+    assert ELSEWHERE in problem["message"]
