@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from s3copy_cli.local.bridging import invoke_rule_targets_asynchronously
 from s3copy_cli.local.deleted_functions import drop_events_of_deleted_functions
 from s3copy_cli.local.launch import EXIT_FOLDER_IN_USE
 from s3copy_cli.local.locks import try_lock
@@ -116,10 +117,11 @@ async def _serve(paths: LocalPaths, record: ServerRecord, listener: int) -> None
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
-    from ministack.services import lambda_svc
+    from ministack.services import eventbridge, lambda_svc
 
     queue_asynchronous_events(lambda_svc)
     drop_events_of_deleted_functions(lambda_svc)
+    invoke_rule_targets_asynchronously(eventbridge, lambda_svc)
     _raise_descriptor_limit()
     saved = SavedState()
     loop = asyncio.get_running_loop()

@@ -34,6 +34,7 @@ METRICS = {
 }
 # The longest time that an event waited for its execution, milliseconds; a maximum, not a sum.
 _EVENT_AGE = "event_age"
+_RULE_FAILED = "rule_failed"
 # What GetMetricData says, within an answer of 200, of a metric that it does not show; no value is not zero then.
 _NOT_SHOWN = frozenset({"Forbidden", "InternalError"})
 
@@ -60,12 +61,14 @@ class Metrics:
         unreadable: why CloudWatch could not be asked; empty if it could.
         dropped_lately: the events dropped in the last 14 days; one that was parked earlier is no longer in the queue.
         event_age_ms: the longest time that an event waited for its execution; None if nobody knows it.
+        rule_failed: events that EventBridge could not hand to the function; None without a rule, or if nobody knows it.
     """
 
     measures: Mapping[str, Measure]
     unreadable: str = ""
     dropped_lately: int = 0
     event_age_ms: float | None = None
+    rule_failed: int | None = None
 
     def value(self, name: str) -> int:
         """The number, 0 if nobody knows it."""
@@ -73,7 +76,12 @@ class Metrics:
 
 
 def read_metrics(
-    client: CloudWatchClient, function_name: str, since: datetime, now: datetime, executions: Executions
+    client: CloudWatchClient,
+    function_name: str,
+    since: datetime,
+    now: datetime,
+    executions: Executions,
+    rule_name: str = "",
 ) -> Metrics:
     """Sum the metrics, and put the log's numbers where CloudWatch knows less.
 
@@ -86,6 +94,7 @@ def read_metrics(
         since: the beginning.
         now: the time of day.
         executions: what the log says.
+        rule_name: the rule of EventBridge that invokes it; "" where none does.
 
     Raises:
         AwsError: CloudWatch failed, other than by refusing.
@@ -95,7 +104,7 @@ def read_metrics(
     found: _Found | None = None
     with translate_errors("reading the function's metrics"):
         try:
-            found = _read(client, function_name, since, now)
+            found = _read(client, function_name, since, now, rule_name)
         except ClientError as error:
             if not is_denied(error):
                 raise
@@ -105,7 +114,9 @@ def read_metrics(
         found = None
     if found is None:
         return Metrics(merge(None, executions), unreadable)
-    return Metrics(merge(found.sums, executions), unreadable, found.dropped_lately, found.event_age_ms)
+    return Metrics(
+        merge(found.sums, executions), unreadable, found.dropped_lately, found.event_age_ms, found.rule_failed
+    )
 
 
 def merge(sums: Mapping[str, int] | None, executions: Executions) -> Mapping[str, Measure]:
@@ -142,15 +153,17 @@ class _Found:
         dropped_lately: how many events were dropped while a parked one would still be in the queue.
         event_age_ms: the longest time that an event waited.
         not_shown: the metrics, in CloudWatch's words, that it refused or failed to show.
+        rule_failed: events that EventBridge could not hand over; None without a rule.
     """
 
     sums: Mapping[str, int]
     dropped_lately: int
     event_age_ms: float | None
     not_shown: tuple[str, ...] = ()
+    rule_failed: int | None = None
 
 
-def _read(client: CloudWatchClient, function_name: str, since: datetime, now: datetime) -> _Found:
+def _read(client: CloudWatchClient, function_name: str, since: datetime, now: datetime, rule_name: str) -> _Found:
     # Datapoints are stamped with the beginning of their period, so both ends are widened to whole periods.
     until = now + timedelta(minutes=2)
     period = choose_period(since, until)
@@ -158,6 +171,13 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
     end = datetime.fromtimestamp(math.ceil(until.timestamp() / period) * period, tz=timezone.utc)
     queries = [_query(name, metric, "Sum", function_name, period) for name, metric in METRICS.items()]
     queries.append(_query(_EVENT_AGE, "AsyncEventAge", "Maximum", function_name, period))
+    if rule_name:
+        # Published only where there is something to count.
+        failed = _query(_RULE_FAILED, "FailedInvocations", "Sum", rule_name, period)
+        dimensions = [{"Name": "RuleName", "Value": rule_name}]
+        failed["MetricStat"]["Metric"] |= {"Namespace": "AWS/Events", "Dimensions": dimensions}
+        queries.append(failed)
+    rule_failed = 0.0
     sums: dict[str, float] = {}
     dropped_lately = 0.0
     ages: list[float] = []
@@ -166,8 +186,10 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
     for page in pages:
         for result in page["MetricDataResults"]:
             if result.get("StatusCode") in _NOT_SHOWN:
-                not_shown.add(METRICS.get(result["Id"], "AsyncEventAge"))
-            if result["Id"] == _EVENT_AGE:
+                not_shown.add({**METRICS, _RULE_FAILED: "FailedInvocations"}.get(result["Id"], "AsyncEventAge"))
+            if result["Id"] == _RULE_FAILED:
+                rule_failed += sum(result["Values"])
+            elif result["Id"] == _EVENT_AGE:
                 ages.extend(result["Values"])
             elif result["Values"]:
                 sums[result["Id"]] = sums.get(result["Id"], 0.0) + sum(result["Values"])
@@ -175,7 +197,13 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
                 values = zip(result.get("Timestamps", []), result["Values"], strict=False)
                 dropped_lately += sum(value for moment, value in values if moment > now - PARKED_FOR)
     rounded = {name: round(value) for name, value in sums.items()}
-    return _Found(rounded, round(dropped_lately), max(ages, default=None), tuple(sorted(not_shown)))
+    return _Found(
+        rounded,
+        round(dropped_lately),
+        max(ages, default=None),
+        tuple(sorted(not_shown)),
+        round(rule_failed) if rule_name else None,
+    )
 
 
 def _query(name: str, metric: str, statistic: str, function_name: str, period: int) -> Any:
