@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 from s3copy_cli.local import LocalAws
+
+pytestmark = pytest.mark.e2e
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample.csv"
 HERE, THERE = "us-east-1", "eu-central-1"
