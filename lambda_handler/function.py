@@ -204,7 +204,7 @@ class Function:
 
 def build_function(settings: Settings) -> Function:
     """The function as it runs in Lambda: real S3, real clocks, lines to stdout."""
-    clients = make_clients(settings.options.part_concurrency)
+    clients = make_clients(settings.options.part_concurrency, settings.destination_region)
     surroundings = Surroundings(
         write=_write_to_stdout,
         now=lambda: datetime.now(timezone.utc),

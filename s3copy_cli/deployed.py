@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ENV_PIPELINE = "S3COPY_PIPELINE"
 ENV_SOURCE_BUCKET = "S3COPY_SOURCE_BUCKET"
 ENV_DESTINATION_BUCKET = "S3COPY_DESTINATION_BUCKET"
+# Only where the destination is in another Region than the function.
+ENV_DESTINATION_REGION = "S3COPY_DESTINATION_REGION"
 ENV_EXPECTED_BUCKET_OWNER = "S3COPY_EXPECTED_BUCKET_OWNER"
 ENV_PROPAGATE_DELETES = "S3COPY_PROPAGATE_DELETES"
 ENV_SYNC_TAGS = "S3COPY_SYNC_TAGS"
@@ -34,6 +36,8 @@ ENV_DESTINATION_PREFIX = "S3COPY_DESTINATION_PREFIX"
 ENV_ACCEPT_PERMANENT_DELETES = "S3COPY_ACCEPT_PERMANENT_DELETES"
 # What only setup has to remember (provision/settings.py); the function does not read it.
 ENV_SETTINGS = "S3COPY_SETTINGS"
+# A tag of the function while its source bucket is being changed: the buckets that it had before, separated by spaces.
+FORMER_SOURCES_TAG = "s3copy:former-source-buckets"
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class DeployedPipeline:
     """A pipeline as it stands.
 
     Attributes:
-        pipeline: its identity and names.
+        pipeline: its identity and names, with the buckets that it joins.
         source: the bucket that files are put into.
         destination: the bucket that they are copied to.
         queue_url: the dead-letter queue's URL, or None if the queue is missing.
@@ -114,20 +118,19 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
             f"aws lambda tag-resource --resource {pipeline.function_arn} --tags {OWNERSHIP_TAG}={pipeline.name}",
         )
     variables = answer["Configuration"].get("Environment", {}).get("Variables", {})
-    source = variables.get(ENV_SOURCE_BUCKET) or pipeline.source_bucket
-    destination = variables.get(ENV_DESTINATION_BUCKET) or pipeline.destination_bucket
-    if source == destination:
+    pipeline = recorded_pipeline(pipeline, variables)
+    if pipeline.source_bucket == pipeline.destination_bucket:
         raise S3CopyError(
             doing,
-            f"the function's settings name the bucket {source} as source and as destination",
+            f"the function's settings name the bucket {pipeline.source_bucket} as source and as destination",
             f"A bucket equals itself, so nothing would be proved. Put the settings right with: {setup_command}",
             code="SameBucket",
         )
     created_at, log_retention_days = _log_group(aws, pipeline, doing)
     return DeployedPipeline(
         pipeline=pipeline,
-        source=Bucket(source, pipeline.account_id),
-        destination=Bucket(destination, pipeline.account_id),
+        source=Bucket(pipeline.source_bucket, pipeline.account_id),
+        destination=Bucket(pipeline.destination_bucket, pipeline.account_id, region=pipeline.destination_region or ""),
         queue_url=_queue_url(aws, pipeline, doing),
         propagate_deletes=variables.get(ENV_PROPAGATE_DELETES) == "1",
         sync_tags=variables.get(ENV_SYNC_TAGS) == "1",
@@ -139,6 +142,16 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
         destination_prefix=variables.get(ENV_DESTINATION_PREFIX, ""),
         created_at=created_at,
         log_retention_days=log_retention_days,
+    )
+
+
+def recorded_pipeline(pipeline: Pipeline, variables: Mapping[str, str]) -> Pipeline:
+    """The pipeline between the buckets that its function's variables name; pure.
+
+    What is missing there is the pipeline's own.
+    """
+    return pipeline.joining(
+        variables.get(ENV_SOURCE_BUCKET), variables.get(ENV_DESTINATION_BUCKET), variables.get(ENV_DESTINATION_REGION)
     )
 
 

@@ -22,20 +22,20 @@ def deploy(app: App, dry_run: bool) -> Result:
     How it copies (setup's options) stays as it is.
     """
     app.announce("Deploying" + (" (dry run)" if dry_run else ""))
-    from s3copy_cli.commands.provisioning import desired_for, execute, options_data, settings_data
+    from s3copy_cli.commands.provisioning import desired_for, execute, options_data, read_pipeline, settings_data
     from s3copy_cli.output.plan_text import plan_data, print_plan
     from s3copy_cli.provision.checks import concurrency_problem
     from s3copy_cli.provision.choices import recorded_choices
     from s3copy_cli.provision.plan import plan_deploy
     from s3copy_cli.provision.remote import read_remote_state
-    from s3copy_cli.provision.resources import Kind
 
-    remote = read_remote_state(app.aws, app.pipeline)
-    choices = recorded_choices(remote[Kind.FUNCTION])
-    problem = concurrency_problem(app.aws, remote[Kind.FUNCTION], choices.settings.reserved_concurrency)
+    pipeline, function = read_pipeline(app)
+    remote = read_remote_state(app.aws, pipeline, function)
+    choices = recorded_choices(function)
+    problem = concurrency_problem(app.aws, function, choices.settings.reserved_concurrency)
     if problem:
         app.terminal.warn(problem)
-    desired = desired_for(app, choices, is_reservable=not problem)
+    desired = desired_for(app, pipeline, choices, is_reservable=not problem)
     plan = plan_deploy(desired, remote, app.command("setup"))
     if not dry_run:
         execute(app, desired, plan)

@@ -140,6 +140,18 @@ _OPTIONS = (
     ),
     _option(
         _BUCKETS,
+        "--source-bucket",
+        metavar="BUCKET",
+        help='Copy from this bucket of yours, which stays as it is; "" from the pipeline\'s own.',
+    ),
+    _option(
+        _BUCKETS,
+        "--destination-bucket",
+        metavar="BUCKET",
+        help='Copy to this bucket of yours, in any Region; "" to the pipeline\'s own.',
+    ),
+    _option(
+        _BUCKETS,
         "--source-versioning/--no-source-versioning",
         default=None,
         help="Have the source bucket keep versions; no: leave its versioning alone.",
@@ -225,6 +237,7 @@ def given_choices(parameters: dict[str, Any]) -> GivenChoices:
     left = dict(parameters)
     options = GivenOptions(**{name: left.pop(name) for name in _COPY_NAMES})
     reset_settings = left.pop("reset_settings")
+    buckets = {name: left.pop(name) for name in ("source_bucket", "destination_bucket")}
     left.pop("handover_seconds")  # about this run, and not about the pipeline
     settings: dict[str, Any] = {
         name: None if value is CLEARED else value for name, value in left.items() if value not in (None, ())
@@ -239,4 +252,5 @@ def given_choices(parameters: dict[str, Any]) -> GivenChoices:
         settings["tags"] = tuple(sorted(settings["tags"]))
     if "source_kms_keys" in settings:
         settings["source_kms_keys"] = tuple(key for key in settings["source_kms_keys"] if key)
-    return GivenChoices(options, GivenSettings(**settings), reset_settings=reset_settings)  # type: ignore[typeddict-item]
+    given = GivenSettings(**settings)  # type: ignore[typeddict-item]
+    return GivenChoices(options, given, reset_settings=reset_settings, **buckets)

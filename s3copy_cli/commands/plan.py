@@ -31,7 +31,7 @@ def plan(app: App, show_policy: bool, **parameters: Any) -> Result:
     Compares everything that setup sets with what is there, attribute by attribute. Takes the same options as setup.
     """
     app.announce("Planning")
-    from s3copy_cli.commands.provisioning import make_plan, options_data, settings_data
+    from s3copy_cli.commands.provisioning import make_plan, options_data, pipeline_data, settings_data
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
     from s3copy_cli.provision.policy import trust_policy
 
@@ -41,7 +41,7 @@ def plan(app: App, show_policy: bool, **parameters: Any) -> Result:
         check_role=not show_policy,
         handover_seconds=parameters["handover_seconds"],
     )
-    found, pipeline = planned.plan, app.pipeline
+    found, pipeline = planned.plan, planned.desired.pipeline
     policies = {"trust_policy": trust_policy(), "role_policy": dict(planned.desired.needed_document)}
 
     def text(console: Console) -> None:
@@ -55,12 +55,7 @@ def plan(app: App, show_policy: bool, **parameters: Any) -> Result:
             console.print(f"\nPipeline {pipeline.name} is as it ought to be: nothing to change.")
 
     data = {
-        "pipeline": pipeline.name,
-        "account_id": pipeline.account_id,
-        "region": pipeline.region,
-        "source_bucket": pipeline.source_bucket,
-        "destination_bucket": pipeline.destination_bucket,
-        "function": pipeline.function_name,
+        **pipeline_data(pipeline),
         "options": options_data(planned.choices),
         "settings": settings_data(planned.choices),
         "pending": len(found.pending),

@@ -8,18 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from s3copy_cli.aws import translate_errors
 from s3copy_cli.commands.app import App
+from s3copy_cli.config import Pipeline
+from s3copy_cli.deployed import recorded_pipeline
 from s3copy_cli.output.plan_text import step_line
+from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.adoption import check_given_buckets, find_buckets
 from s3copy_cli.provision.checks import concurrency_problem, role_warning
 from s3copy_cli.provision.choices import Choices, GivenChoices, recorded_choices, resolve
+from s3copy_cli.provision.denials import describe_denials
 from s3copy_cli.provision.desired import HANDOVER_SECONDS, BucketKeys, DesiredState, desired_state
 from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.kms import COPIES, SOURCE_OBJECTS, find_bucket_key, find_key
 from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan, plan_setup
 from s3copy_cli.provision.propagation import Patience
-from s3copy_cli.provision.remote import read_remote_state
-from s3copy_cli.provision.resources import Kind, RemoteState
+from s3copy_cli.provision.remote import read_function, read_remote_state
+from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import Settings, settings_record
 
 
@@ -55,6 +61,20 @@ def patience() -> Patience:
     return Patience(clock=time.monotonic, sleep=time.sleep)
 
 
+def read_pipeline(app: App) -> tuple[Pipeline, RemoteResource]:
+    """The pipeline between the buckets that its function names, and the function; its own buckets without one.
+
+    Raises:
+        AwsError: Lambda refused or failed a call.
+    """
+    pipeline = app.pipeline
+    with translate_errors(f"reading pipeline {pipeline.name} in {pipeline.region}", region=app.aws.region):
+        function = read_function(app.aws, pipeline)
+    # What somebody else's function names is not our pipeline's.
+    variables = function.attributes.get(names.ENVIRONMENT, {}) if function.is_ours else {}
+    return recorded_pipeline(pipeline, variables), function
+
+
 def make_plan(
     app: App, given: GivenChoices, *, check_role: bool = True, handover_seconds: float | None = None
 ) -> Planned:
@@ -69,11 +89,15 @@ def make_plan(
     Raises:
         S3CopyError: something stands in the way, or a choice cannot be kept.
     """
-    remote = read_remote_state(app.aws, app.pipeline)
-    recorded = recorded_choices(remote[Kind.FUNCTION], reset_settings=given.reset_settings)
-    found = _look_up(app, resolve(given, recorded), remote, check_role=check_role)
+    check_given_buckets(app.pipeline, given)
+    _, function = read_pipeline(app)
+    choices = resolve(given, recorded_choices(function, reset_settings=given.reset_settings))
+    pipeline = find_buckets(app.aws, app.pipeline, choices)
+    remote = read_remote_state(app.aws, pipeline, function)
+    found = _look_up(app, pipeline, choices, remote, check_role=check_role)
     desired = desired_for(
         app,
+        pipeline,
         found.choices,
         keys=found.keys,
         is_reservable=found.is_reservable,
@@ -87,6 +111,7 @@ def make_plan(
 
 def desired_for(
     app: App,
+    pipeline: Pipeline,
     choices: Choices,
     *,
     keys: BucketKeys | None = None,
@@ -97,6 +122,7 @@ def desired_for(
 
     Args:
         app: the run.
+        pipeline: with the buckets that it joins.
         choices: what the owner chose.
         handover_seconds: how long an old trigger stays in force next to a new one; None for what AWS needs.
         keys: by which the buckets encrypt.
@@ -109,7 +135,7 @@ def desired_for(
     if handover_seconds is None:
         handover_seconds = 0.0 if app.aws.is_embedded else HANDOVER_SECONDS
     return desired_state(
-        app.pipeline,
+        pipeline,
         build_package(),
         choices,
         tls_not_applicable=tls_not_applicable,
@@ -128,6 +154,21 @@ def execute(app: App, desired: DesiredState, plan: Plan) -> None:
         on_step=lambda step: app.terminal.say(step_line(step)),
         on_wait=lambda line: app.terminal.say(f"    {line}"),
     ).execute(plan)
+
+
+def pipeline_data(pipeline: Pipeline) -> dict[str, Any]:
+    """What the pipeline is and which buckets it joins, for the JSON envelope."""
+    adopted = (pipeline.adopted_source_bucket, pipeline.adopted_destination_bucket)
+    return {
+        "pipeline": pipeline.name,
+        "account_id": pipeline.account_id,
+        "region": pipeline.region,
+        "source_bucket": pipeline.source_bucket,
+        "destination_bucket": pipeline.destination_bucket,
+        "destination_region": pipeline.region_of(pipeline.destination_bucket),
+        "adopted_buckets": [name for name in adopted if name is not None],
+        "function": pipeline.function_name,
+    }
 
 
 def options_data(choices: Choices) -> dict[str, Any]:
@@ -154,10 +195,10 @@ def _words(value: Any) -> str:
     return "yes" if value is True else str(value)
 
 
-def _look_up(app: App, choices: Choices, remote: RemoteState, *, check_role: bool) -> _Found:
+def _look_up(app: App, pipeline: Pipeline, choices: Choices, remote: RemoteState, *, check_role: bool) -> _Found:
     """Ask AWS what the choices mean, side by side, and nothing that they do not need."""
-    aws, pipeline, settings = app.aws, app.pipeline, choices.settings
-    warnings: list[str] = []
+    aws, settings = app.aws, choices.settings
+    warnings = describe_denials(pipeline, remote, settings.role_arn or "")
 
     def key(reference: str, purpose: str) -> str:
         found = find_key(aws, pipeline, reference, purpose, any_account=purpose == SOURCE_OBJECTS)
@@ -185,7 +226,7 @@ def _look_up(app: App, choices: Choices, remote: RemoteState, *, check_role: boo
         *([role] if settings.role_arn and check_role else []),
     ]
     # Clients are made here, not in the threads: making them is not thread-safe.
-    _ = aws.kms
+    _ = (aws.kms, aws.kms_in(pipeline.destination_region or ""))
     with ThreadPoolExecutor(max_workers=8) as pool:
         keys = pool.map(lambda each: key(*each), references)
         answers = list(pool.map(lambda job: job(), jobs))

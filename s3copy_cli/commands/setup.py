@@ -35,14 +35,21 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
     What is not given stays as it was.
     """
     app.announce("Setting up" + (" (dry run)" if dry_run else ""))
-    from s3copy_cli.commands.provisioning import execute, make_plan, options_data, settings_data, settings_lines
+    from s3copy_cli.commands.provisioning import (
+        execute,
+        make_plan,
+        options_data,
+        pipeline_data,
+        settings_data,
+        settings_lines,
+    )
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
 
     planned = make_plan(app, given_choices(parameters), handover_seconds=parameters["handover_seconds"])
     plan, choices = planned.plan, planned.choices
     if not dry_run:
         execute(app, planned.desired, plan)
-    pipeline = app.pipeline
+    pipeline = planned.desired.pipeline
 
     def text(console: Console) -> None:
         if dry_run:
@@ -54,20 +61,18 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
             console.print(f"Pipeline {pipeline.name} is set up: {done.replace('to keep', 'kept')}.")
         else:
             console.print(f"Pipeline {pipeline.name} is as it ought to be: nothing to change.")
-        console.print(f"  source bucket       {pipeline.source_bucket}", soft_wrap=True)
-        console.print(f"  destination bucket  {pipeline.destination_bucket}", soft_wrap=True)
+        for role, bucket in (("source", pipeline.source_bucket), ("destination", pipeline.destination_bucket)):
+            where = f" in {pipeline.region_of(bucket)}" if pipeline.region_of(bucket) != pipeline.region else ""
+            console.print(f"  {role + ' bucket':<18}  {bucket}{where}", soft_wrap=True)
         console.print(f"  function            {pipeline.function_name}", soft_wrap=True)
         for line in [*_option_lines(choices.options), *settings_lines(choices.settings)]:
             console.print(line, soft_wrap=True)
+        if pipeline.adopted_source_bucket and plan.pending:
+            console.print(f"To bring over what is in that bucket already: {app.command('repair')}", soft_wrap=True)
         console.print(f"Next: {app.command('upload sample.csv')}", soft_wrap=True)
 
     data = {
-        "pipeline": pipeline.name,
-        "account_id": pipeline.account_id,
-        "region": pipeline.region,
-        "source_bucket": pipeline.source_bucket,
-        "destination_bucket": pipeline.destination_bucket,
-        "function": pipeline.function_name,
+        **pipeline_data(pipeline),
         "dry_run": dry_run,
         "changed": bool(plan.pending) and not dry_run,
         "options": options_data(choices),

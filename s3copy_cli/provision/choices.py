@@ -5,9 +5,9 @@ Order of precedence: option, variable, file (these three are a `GivenChoices`), 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from s3copy_cli.deployed import ENV_SETTINGS
+from s3copy_cli.deployed import ENV_DESTINATION_BUCKET, ENV_SETTINGS, ENV_SOURCE_BUCKET
 from s3copy_cli.errors import S3CopyError, UsageError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.options import CopyOptions, GivenOptions, chosen_options, deployed_options, option_environment
@@ -34,11 +34,15 @@ class GivenChoices:
         options: about copying.
         settings: about what is built; only what was said is in it.
         reset_settings: forget the settings that are recorded: what is not given takes its default.
+        source_bucket: copy from this bucket; "" for the pipeline's own, None where nothing is said.
+        destination_bucket: copy to this bucket; the same.
     """
 
     options: GivenOptions = field(default_factory=GivenOptions)
     settings: GivenSettings = field(default_factory=GivenSettings)
     reset_settings: bool = False
+    source_bucket: str | None = None
+    destination_bucket: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,10 +52,14 @@ class Choices:
     Attributes:
         options: about copying; the function reads them.
         settings: about what is built; only setup reads them.
+        source_bucket: where files are copied from; "" for the pipeline's own.
+        destination_bucket: where they are copied to; "" for the pipeline's own.
     """
 
     options: CopyOptions = field(default_factory=CopyOptions)
     settings: Settings = field(default_factory=Settings)
+    source_bucket: str = ""
+    destination_bucket: str = ""
 
 
 def recorded_choices(function: RemoteResource, *, reset_settings: bool = False) -> Choices:
@@ -64,9 +72,14 @@ def recorded_choices(function: RemoteResource, *, reset_settings: bool = False) 
     Raises:
         S3CopyError: the record cannot be read. Nothing is assumed then: it may have a role or a limit in it.
     """
+    if function.exists and not function.is_ours:
+        # Whatever somebody else's function has there is no choice of ours.
+        return Choices()
     options = deployed_options(function)
+    variables = function.attributes.get(names.ENVIRONMENT, {})
+    buckets = variables.get(ENV_SOURCE_BUCKET, ""), variables.get(ENV_DESTINATION_BUCKET, "")
     if reset_settings:
-        return Choices(options)
+        return Choices(options, Settings(), *buckets)
     try:
         settings = recorded_settings(function.attributes.get(names.SETTINGS, {}))
     except RecordError as error:
@@ -77,7 +90,7 @@ def recorded_choices(function: RemoteResource, *, reset_settings: bool = False) 
             "that is not to have its default.",
             code="UnreadableSettings",
         ) from error
-    return Choices(options, settings)
+    return Choices(options, settings, *buckets)
 
 
 def resolve(given: GivenChoices, recorded: Choices) -> Choices:
@@ -86,9 +99,17 @@ def resolve(given: GivenChoices, recorded: Choices) -> Choices:
     Raises:
         UsageError: something that AWS would refuse, or that contradicts itself.
     """
+    source_bucket = recorded.source_bucket if given.source_bucket is None else given.source_bucket
+    destination_bucket = recorded.destination_bucket if given.destination_bucket is None else given.destination_bucket
+    before = recorded.options
+    if destination_bucket != recorded.destination_bucket:
+        # What was accepted for one bucket was not accepted for another one.
+        before = replace(before, accept_permanent_deletes=False)
     return Choices(
-        options=chosen_options(given.options, recorded.options),
+        options=chosen_options(given.options, before),
         settings=with_given(recorded.settings, given.settings),
+        source_bucket=source_bucket,
+        destination_bucket=destination_bucket,
     )
 
 

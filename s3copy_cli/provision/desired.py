@@ -9,10 +9,12 @@ from typing import Any
 from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import (
     ENV_DESTINATION_BUCKET,
+    ENV_DESTINATION_REGION,
     ENV_EXPECTED_BUCKET_OWNER,
     ENV_PIPELINE,
     ENV_SOURCE_BUCKET,
 )
+from s3copy_cli.errors import UsageError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.choices import Choices, check_environment_size, choice_environment
 from s3copy_cli.provision.notifications import trigger_entry
@@ -83,6 +85,7 @@ def _identity(pipeline: Pipeline) -> dict[str, str]:
         ENV_SOURCE_BUCKET: pipeline.source_bucket,
         ENV_DESTINATION_BUCKET: pipeline.destination_bucket,
         ENV_EXPECTED_BUCKET_OWNER: pipeline.account_id,
+        **({ENV_DESTINATION_REGION: pipeline.destination_region} if pipeline.destination_region else {}),
     }
 
 
@@ -140,7 +143,7 @@ def desired_state(
         is_reservable: whether Lambda would keep as many executions as are to be kept; else they stay as they are.
 
     Raises:
-        UsageError: Lambda has no room for the choices.
+        UsageError: Lambda has no room for the choices, or they are about a bucket that is the owner's.
     """
     chosen = choices or Choices()
     settings, copying = chosen.settings, chosen.options
@@ -227,10 +230,18 @@ def _buckets(pipeline: Pipeline, settings: Settings, tls_not_applicable: str) ->
     found = []
     source = (Kind.SOURCE_BUCKET, Kind.SOURCE_BUCKET_POLICY, pipeline.source_bucket)
     destination = (Kind.DESTINATION_BUCKET, Kind.DESTINATION_BUCKET_POLICY, pipeline.destination_bucket)
-    for (kind, policy_kind, name), is_versioned in (
-        (source, settings.source_versioning),
-        (destination, settings.destination_versioning),
+    for (kind, policy_kind, name), is_versioned, is_adopted in (
+        (source, settings.source_versioning, pipeline.adopted_source_bucket is not None),
+        (destination, settings.destination_versioning, pipeline.adopted_destination_bucket is not None),
     ):
+        if is_adopted:
+            if is_versioned:
+                raise _adopted_versioning(kind, name)
+            found += [
+                DesiredResource(kind, name, {}, is_adopted=True),
+                DesiredResource(policy_kind, name, {}, not_applicable="the bucket is yours: its policy is left alone"),
+            ]
+            continue
         found += [
             DesiredResource(
                 kind,
@@ -252,3 +263,13 @@ def _buckets(pipeline: Pipeline, settings: Settings, tls_not_applicable: str) ->
             ),
         ]
     return found
+
+
+def _adopted_versioning(kind: Kind, name: str) -> UsageError:
+    option = "source-versioning" if kind is Kind.SOURCE_BUCKET else "destination-versioning"
+    return UsageError(
+        f"planning the {kind.value} {name}",
+        f"--{option} would change the settings of a bucket that is yours",
+        f"Pass --no-{option}, and turn versioning on yourself if you want it: "
+        f"aws s3api put-bucket-versioning --bucket {name} --versioning-configuration Status=Enabled",
+    )

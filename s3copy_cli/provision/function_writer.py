@@ -21,6 +21,7 @@ from s3copy_cli.provision.function_state import function_state, function_state_r
 from s3copy_cli.provision.plan import Action, Step
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
+from s3copy_cli.provision.trigger_writer import remember_former_source
 
 _CODE = frozenset({names.CODE, names.ARCHITECTURE})
 # What is neither code nor configuration, but has calls of its own.
@@ -41,6 +42,9 @@ class FunctionWriter:
             AwsError: Lambda could not bring it into force, or patience ended first.
         """
         changed = {change.attribute for change in step.changes} - {names.STATE}
+        for change in step.changes:
+            if change.attribute == names.ENVIRONMENT:
+                remember_former_source(self.context, change.old)
         old_state = next((str(change.old) for change in step.changes if change.attribute == names.STATE), "")
         if step.action is Action.CREATE:
             if old_state == names.STATE_DELETING:

@@ -49,7 +49,7 @@ def find_key(
 
     Args:
         aws: where to ask.
-        pipeline: whose objects it is for; it must be a key of the same Region, and of the same account.
+        pipeline: whose objects it is for; it must be a key of the bucket's Region, and of the same account.
         reference: what the person typed.
         purpose: whose key it is, for messages.
         any_account: it may belong to another account.
@@ -61,16 +61,17 @@ def find_key(
             it was named by an alias.
     """
     doing = f"choosing the KMS key {reference} for {purpose}"
+    region = _region_of(pipeline, purpose)
     derived_arn = arn_of(pipeline, reference, purpose, any_account=any_account)
-    with translate_errors(doing, region=aws.region):
+    with translate_errors(doing, region=region):
         try:
-            metadata: Mapping[str, Any] = aws.kms.describe_key(KeyId=reference)["KeyMetadata"]
+            metadata: Mapping[str, Any] = aws.kms_in(region).describe_key(KeyId=reference)["KeyMetadata"]
         except ClientError as error:
             if error_code(error) == "NotFoundException":
                 raise S3CopyError(
                     doing,
-                    f"there is no such key in account {pipeline.account_id} and {pipeline.region}",
-                    f"Look which there are: aws kms list-aliases --region {pipeline.region}",
+                    f"there is no such key in account {pipeline.account_id} and {region}",
+                    f"Look which there are: aws kms list-aliases --region {region}",
                     code="KmsKeyNotFound",
                 ) from error
             if derived_arn is None or not is_denied(error):
@@ -103,12 +104,13 @@ def find_bucket_key(aws: Aws, pipeline: Pipeline, bucket: RemoteResource) -> Kms
     if re.fullmatch(rf"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{{12}}:key/(?:{_KEY_ID})", str(reference)):
         # Nothing to look up: an ARN is what the policy needs.
         return KmsKey(str(reference))
+    region = pipeline.region_of(bucket.name)
     try:
-        return KmsKey(aws.kms.describe_key(KeyId=reference)["KeyMetadata"]["Arn"])
+        return KmsKey(aws.kms_in(region).describe_key(KeyId=reference)["KeyMetadata"]["Arn"])
     except ClientError as error:
         problem = f"KMS does not show the key {reference} of the {bucket.kind.value} ({error_code(error)})"
         if re.fullmatch(_KEY_ID, str(reference)):
-            arn = f"arn:{pipeline.partition}:kms:{pipeline.region}:{pipeline.account_id}:key/{reference}"
+            arn = f"arn:{pipeline.partition}:kms:{region}:{pipeline.account_id}:key/{reference}"
             return KmsKey(arn, problem)
         return KmsKey("", f"{problem}, so the function is not given the use of it")
 
@@ -127,17 +129,26 @@ def arn_of(pipeline: Pipeline, reference: str, purpose: str = COPIES, *, any_acc
             f"{reference!r} is neither a key's id or ARN nor an alias",
             f'Pass one such as {_OPTIONS[purpose]} alias/copies; "" for no key any more.',
         )
-    partition, region, account = here = (pipeline.partition, pipeline.region, pipeline.account_id)
+    partition, region, account = here = (
+        pipeline.partition,
+        _region_of(pipeline, purpose),
+        pipeline.account_id,
+    )
     if found["region"] and any_account and found.group("partition", "region") == here[:2]:
         return reference if found["key"] else None
     if found["region"] and found.group("partition", "region", "account") != here:
         raise UsageError(
             doing,
             f"{reference} is in account {found['account']} and {found['region']}, "
-            f"the pipeline in account {account} and {region}",
+            f"the bucket of {purpose} in account {account} and {region}",
             f"Choose a key of the bucket's Region{'' if any_account else ' and account'}.",
         )
     return f"arn:{partition}:kms:{region}:{account}:key/{found['key']}" if found["key"] else None
+
+
+def _region_of(pipeline: Pipeline, purpose: str) -> str:
+    """The Region in which S3 uses a key: that of the bucket."""
+    return pipeline.region_of(pipeline.destination_bucket if purpose == COPIES else pipeline.source_bucket)
 
 
 def describe_problem(metadata: Mapping[str, Any]) -> str:

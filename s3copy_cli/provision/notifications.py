@@ -110,6 +110,12 @@ def unknown_elements(document: bytes) -> list[str]:
     return sorted(set(_iter_unknown(root, _KNOWN_ELEMENTS)))
 
 
+def describe_unknown(unknown: Sequence[str]) -> str:
+    """Why a configuration with such elements cannot be written back, in words; "" where there are none."""
+    found = ", ".join(unknown)
+    return f"its notifications have parts that this version of boto3 does not know ({found})" if found else ""
+
+
 def describe_overlap(configuration: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
     """Which other entry S3 would not have next to this one, in words; "" where there is none.
 

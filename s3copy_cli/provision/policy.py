@@ -55,9 +55,10 @@ def role_policy(
     source_arn = pipeline.bucket_arn(pipeline.source_bucket)
     destination_arn = pipeline.bucket_arn(pipeline.destination_bucket)
     deleting = [_allow("DeleteAtDestination", PROPAGATION_ACTIONS, f"{destination_arn}/*")] if propagate_deletes else []
+    destination_region = pipeline.region_of(pipeline.destination_bucket)
     kms = [
-        *_allow_through_s3(pipeline, "DecryptSource", SOURCE_KMS_ACTIONS, decrypt_keys),
-        *_allow_through_s3(pipeline, "EncryptCopies", KMS_ACTIONS, encrypt_keys),
+        *_allow_through_s3(pipeline, pipeline.region, "DecryptSource", SOURCE_KMS_ACTIONS, decrypt_keys),
+        *_allow_through_s3(pipeline, destination_region, "EncryptCopies", KMS_ACTIONS, encrypt_keys),
     ]
     return {
         "Version": "2012-10-17",
@@ -151,12 +152,12 @@ def _allow(statement_id: str, actions: tuple[str, ...], resource: str | list[str
 
 
 def _allow_through_s3(
-    pipeline: Pipeline, statement_id: str, actions: tuple[str, ...], keys: Sequence[str]
+    pipeline: Pipeline, region: str, statement_id: str, actions: tuple[str, ...], keys: Sequence[str]
 ) -> list[Document]:
-    """Allowed where S3 of this Region asks, and not to the function itself; nothing without a key."""
+    """Allowed where S3 of that Region asks, and not to the function itself; nothing without a key."""
     if not keys:
         return []
     suffix = "amazonaws.com.cn" if pipeline.partition == "aws-cn" else "amazonaws.com"
-    condition = {"StringEquals": {"kms:ViaService": f"s3.{pipeline.region}.{suffix}"}}
+    condition = {"StringEquals": {"kms:ViaService": f"s3.{region}.{suffix}"}}
     resource = keys[0] if len(keys) == 1 else sorted(keys)
     return [{**_allow(statement_id, actions, resource), "Condition": condition}]

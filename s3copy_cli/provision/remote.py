@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -13,15 +13,18 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
-from s3copy_cli.deployed import ENV_SETTINGS, function_tags
-from s3copy_cli.provision import notifications
+from s3copy_cli.deployed import ENV_SETTINGS, ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.bucket_reader import read_adopted_bucket
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
 from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical, find_statement, tls_statement
-from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
+from s3copy_cli.provision.reading import BUCKET_MISSING, first_rule
+from s3copy_cli.provision.reading import answer as _answer
+from s3copy_cli.provision.resources import BUCKET_POLICIES, Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import read_record
 from s3copy_cli.provision.tags import tag_attribute
+from s3copy_cli.provision.trigger_reader import read_trigger
 from s3copy_cli.provision.triggers import reading
 from s3copy_cli.provision.triggers.reading import tag_problem
 
@@ -31,31 +34,33 @@ QUEUE_MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoes
 FUNCTION_MISSING = frozenset({"ResourceNotFoundException"})
 LOG_GROUP_MISSING = frozenset({"ResourceNotFoundException"})
 ROLE_MISSING = frozenset({"NoSuchEntity"})
-BUCKET_MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
 # Variables of the function that a plan shows as attributes of their own.
 _WORDED_VARIABLES = OPTION_VARIABLES | {ENV_SETTINGS}
-_BUCKET_KINDS = {
-    Kind.SOURCE_BUCKET: Kind.SOURCE_BUCKET_POLICY,
-    Kind.DESTINATION_BUCKET: Kind.DESTINATION_BUCKET_POLICY,
-}
 
 
-def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
+def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | None = None) -> RemoteState:
     """Read every resource, side by side.
+
+    Args:
+        aws: where.
+        pipeline: whose resources, with the buckets that it is to join.
+        function: if that was read before.
 
     Raises:
         AwsError: a read was refused or failed.
     """
     # Clients are made here, not in the threads: making them is not thread-safe.
-    _ = (aws.s3, aws.iam, aws.lambda_, aws.logs, aws.sqs, aws.events)
+    _ = (aws.s3, aws.s3_in(pipeline.destination_region or ""), aws.iam, aws.lambda_, aws.logs, aws.sqs, aws.events)
     readers: list[Callable[[], list[RemoteResource]]] = [
-        lambda: read_bucket(aws, pipeline, Kind.SOURCE_BUCKET, pipeline.source_bucket),
-        lambda: read_bucket(aws, pipeline, Kind.DESTINATION_BUCKET, pipeline.destination_bucket),
-        lambda: [_read_trigger(aws, pipeline)],
+        lambda: _read_joined_bucket(aws, pipeline, Kind.SOURCE_BUCKET),
+        lambda: _read_joined_bucket(aws, pipeline, Kind.DESTINATION_BUCKET),
+        lambda: _read_unused_bucket(aws, pipeline, Kind.UNUSED_SOURCE_BUCKET),
+        lambda: _read_unused_bucket(aws, pipeline, Kind.UNUSED_DESTINATION_BUCKET),
+        lambda: [read_trigger(aws, pipeline)],
         lambda: [read_log_group(aws, pipeline)],
         lambda: read_queues(aws, pipeline),
         lambda: read_role(aws, pipeline),
-        lambda: [read_function(aws, pipeline)],
+        lambda: [function or read_function(aws, pipeline)],
         lambda: [_read_async_invocation(aws, pipeline)],
         lambda: _read_permissions(aws, pipeline),
         *_trigger_readers(aws, pipeline),
@@ -65,6 +70,7 @@ def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
     state = {resource.kind: resource for resource in found}
     function = state[Kind.FUNCTION]
+    state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function)
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
     if function.exists and not function.is_ours:
         # Whatever hangs on somebody else's function is theirs as well.
@@ -77,6 +83,32 @@ def read_remote_state(aws: Aws, pipeline: Pipeline) -> RemoteState:
     turned_on = str(rule.attributes.get(names.SWITCHED_BUCKET, "")) if rule.is_ours else ""
     state[Kind.EVENTBRIDGE_SWITCH] = reading.switch(pipeline, state[Kind.TRIGGER].notifications, turned_on)
     return state
+
+
+def _former_trigger(pipeline: Pipeline, function: RemoteResource) -> RemoteResource:
+    """Our entries in buckets that files were copied from before, as far as the function knows them."""
+    variables = function.attributes.get(names.ENVIRONMENT, {}) if function.is_ours else {}
+    before = {*function.former_buckets, variables.get(ENV_SOURCE_BUCKET, "")} if function.is_ours else set()
+    buckets = sorted(before - {pipeline.source_bucket, ""})
+    return RemoteResource(Kind.FORMER_TRIGGER, " ".join(buckets), exists=bool(buckets), is_ours=bool(buckets))
+
+
+def _read_joined_bucket(aws: Aws, pipeline: Pipeline, kind: Kind) -> list[RemoteResource]:
+    is_source = kind is Kind.SOURCE_BUCKET
+    name = pipeline.source_bucket if is_source else pipeline.destination_bucket
+    is_adopted = (pipeline.adopted_source_bucket if is_source else pipeline.adopted_destination_bucket) is not None
+    return (read_adopted_bucket if is_adopted else read_bucket)(aws, pipeline, kind, name)
+
+
+def _read_unused_bucket(aws: Aws, pipeline: Pipeline, kind: Kind) -> list[RemoteResource]:
+    """The pipeline's own bucket, where another one has taken its place: if it is there, and ours."""
+    is_source = kind is Kind.UNUSED_SOURCE_BUCKET
+    name = pipeline.own_source_bucket if is_source else pipeline.own_destination_bucket
+    if name in {pipeline.source_bucket, pipeline.destination_bucket}:
+        return [RemoteResource(kind, name)]
+    found = read_bucket_ownership(aws, pipeline, kind, name)
+    # Somebody else's bucket of that name is in nobody's way.
+    return [found if found.is_ours else RemoteResource(kind, name)]
 
 
 def _trigger_readers(aws: Aws, pipeline: Pipeline) -> list[Callable[[], list[RemoteResource]]]:
@@ -113,7 +145,7 @@ def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[Rem
         if complete is not None:
             return list(complete)
         found = RemoteResource(kind, name)
-    return [found, replace(found, kind=_BUCKET_KINDS[kind], attributes={})]
+    return [found, replace(found, kind=BUCKET_POLICIES[kind], attributes={})]
 
 
 def read_bucket_ownership(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> RemoteResource:
@@ -150,11 +182,11 @@ def _read_own_bucket(aws: Aws, pipeline: Pipeline, bucket: RemoteResource) -> li
         lambda: aws.s3.get_bucket_encryption(**call),
         frozenset({"ServerSideEncryptionConfigurationNotFoundError"}),
     )
-    default = _first_rule(encryption, "ServerSideEncryptionConfiguration").get("ApplyServerSideEncryptionByDefault", {})
+    default = first_rule(encryption, "ServerSideEncryptionConfiguration").get("ApplyServerSideEncryptionByDefault", {})
     attributes = {
         **bucket.attributes,
         names.PUBLIC_ACCESS: _public_access(block),
-        names.OBJECT_OWNERSHIP: _first_rule(ownership, "OwnershipControls").get("ObjectOwnership"),
+        names.OBJECT_OWNERSHIP: first_rule(ownership, "OwnershipControls").get("ObjectOwnership"),
         names.DEFAULT_ENCRYPTION: default.get("SSEAlgorithm"),
         names.BUCKET_KEY: default.get("KMSMasterKeyID"),
         names.ABORT_UPLOADS: _abort_days(lifecycle_configuration(aws, pipeline, name).get("Rules", [])),
@@ -162,7 +194,7 @@ def _read_own_bucket(aws: Aws, pipeline: Pipeline, bucket: RemoteResource) -> li
     attributes[names.VERSIONING] = aws.s3.get_bucket_versioning(**call).get("Status", "off")
     statement = find_statement(bucket_policy(aws, pipeline, name), tls_statement("")["Sid"])
     policy = RemoteResource(
-        _BUCKET_KINDS[bucket.kind],
+        BUCKET_POLICIES[bucket.kind],
         name,
         exists=statement is not None,
         is_ours=True,
@@ -187,47 +219,6 @@ def bucket_policy(aws: Aws, pipeline: Pipeline, bucket: str) -> dict[str, Any] |
         frozenset({"NoSuchBucketPolicy"}),
     )
     return json.loads(answer["Policy"]) if answer else None
-
-
-def notification_configuration(aws: Aws, pipeline: Pipeline) -> dict[str, Any]:
-    """The source bucket's whole notification configuration, ours and others' entries; {} without the bucket."""
-    answer = _answer(
-        lambda: aws.s3.get_bucket_notification_configuration(
-            Bucket=pipeline.source_bucket, ExpectedBucketOwner=pipeline.account_id
-        ),
-        BUCKET_MISSING,
-    )
-    return {key: value for key, value in (answer or {}).items() if key != "ResponseMetadata"}
-
-
-def _read_trigger(aws: Aws, pipeline: Pipeline) -> RemoteResource:
-    name = pipeline.notification_id
-    try:
-        configuration = notification_configuration(aws, pipeline)
-    except ClientError as error:
-        if not is_denied(error):
-            raise
-        # A bucket that is not ours to look at; reading the bucket itself says so.
-        return RemoteResource(Kind.TRIGGER, name)
-    obstacle = notifications.describe_overlap(configuration, notifications.trigger_entry(pipeline))
-    trigger = RemoteResource(Kind.TRIGGER, name, obstacle=obstacle, notifications=configuration)
-    entry = notifications.find_entry(configuration, name)
-    if entry is None:
-        return trigger
-    arn, is_ours = notifications.notified_by(entry), is_our_entry(pipeline, entry)
-    whom = names.QUEUE_ARN if "QueueArn" in entry else names.FUNCTION_ARN
-    return replace(
-        trigger,
-        exists=True,
-        is_ours=is_ours,
-        attributes={names.EVENTS: sorted(entry["Events"]), whom: arn, **notifications.filter_words(entry)},
-        problem="" if is_ours else f"it notifies somebody else, {arn}",
-    )
-
-
-def is_our_entry(pipeline: Pipeline, entry: Mapping[str, Any]) -> bool:
-    """Whether an entry that has our id is ours: it notifies our function, or our queue."""
-    return notifications.notified_by(entry) in {pipeline.function_arn, pipeline.event_queue_arn}
 
 
 def read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -368,6 +359,7 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         problem=problem,
         obstacle=(reason or "it gives no reason") if state == names.STATE_FAILED else "",
         changed_at=lambda_time(configuration.get("LastModified", "")),
+        former_buckets=tuple(tags.get(FORMER_SOURCES_TAG, "").split()),
     )
 
 
@@ -399,25 +391,10 @@ def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
     ]
 
 
-def _answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
-    """What the call answers, or None if it says that there is no such thing."""
-    try:
-        return call()
-    except ClientError as error:
-        if error_code(error) in missing:
-            return None
-        raise
-
-
 def _public_access(answer: Any) -> str:
     flags = (answer or {}).get("PublicAccessBlockConfiguration", {})
     wanted = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
     return "blocked" if all(flags.get(flag) for flag in wanted) else "not blocked"
-
-
-def _first_rule(answer: Any, key: str) -> dict[str, Any]:
-    rules = (answer or {}).get(key, {}).get("Rules", [])
-    return dict(rules[0]) if rules else {}
 
 
 def _abort_days(rules: list[dict[str, Any]]) -> int | str | None:

@@ -34,7 +34,16 @@ class Kind(str, Enum):
     TRIGGER = "trigger"
     # Not a resource, but what has to be waited for before an old trigger may go.
     HANDOVER = "hand-over"
+    # What the pipeline had before its buckets were changed; setup makes none of these.
+    FORMER_TRIGGER = "former trigger"
+    UNUSED_SOURCE_BUCKET = "unused source bucket"
+    UNUSED_DESTINATION_BUCKET = "unused destination bucket"
 
+
+BUCKET_POLICIES = {
+    Kind.SOURCE_BUCKET: Kind.SOURCE_BUCKET_POLICY,
+    Kind.DESTINATION_BUCKET: Kind.DESTINATION_BUCKET_POLICY,
+}
 
 # Attribute names; they are shown in plans, so they read as words.
 PUBLIC_ACCESS = "public access"
@@ -109,12 +118,14 @@ class DesiredResource:
         name: its name in AWS.
         attributes: everything about it that setup sets.
         not_applicable: why it is not to exist here; "" where it is.
+        is_adopted: it is the owner's: it must exist, and nothing of it is ever changed.
     """
 
     kind: Kind
     name: str
     attributes: Mapping[str, Any]
     not_applicable: str = ""
+    is_adopted: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,7 +141,10 @@ class RemoteResource:
         problem: why it cannot be ours, in words, where `is_ours` is false.
         obstacle: why it cannot be made as desired although it is (or would be) ours, in words; "" where it can.
         changed_at: when it was made or last changed, for a role and a function; None where that is not known.
+        is_adopted: it is the owner's, by their own choice; then it is not ours, and nothing is wrong with that.
+        policy: of a bucket of the owner's, its policy document; {} without one, or where it may not be read.
         notifications: for a trigger, the bucket's whole notification configuration.
+        former_buckets: for a function, the source buckets it had before and in which our trigger may still be.
     """
 
     kind: Kind
@@ -141,7 +155,10 @@ class RemoteResource:
     problem: str = ""
     obstacle: str = ""
     changed_at: datetime | None = None
+    is_adopted: bool = False
+    policy: Mapping[str, Any] = field(default_factory=dict)
     notifications: Mapping[str, Any] = field(default_factory=dict)
+    former_buckets: tuple[str, ...] = ()
 
 
 RemoteState = Mapping[Kind, RemoteResource]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, TypeVar
 
-from awscrt.auth import AwsCredentials, AwsCredentialsProvider
+from awscrt.auth import AwsCredentials, AwsCredentialsProvider, AwsSigningConfig
 from awscrt.http import HttpHeaders, HttpRequest
 from awscrt.io import ClientBootstrap, ClientTlsContext, DefaultHostResolver, EventLoopGroup, TlsContextOptions
 from awscrt.s3 import (
@@ -32,6 +32,7 @@ from awscrt.s3 import (
 
 from s3copy_cli.s3.answers import Answer, is_worth_repeating, malformed, stalled, translate
 from s3copy_cli.s3.connection import Credentials, Location
+from s3copy_cli.s3.types import Bucket
 from s3copy_cli.s3.wire import Call
 from s3copy_cli.s3.xml import MalformedAnswerError
 
@@ -137,10 +138,10 @@ class Transport:
     """Sends requests for buckets at one endpoint; safe to share between threads.
 
     Args:
-        region: to sign for.
+        region: to sign for, where a bucket names none of its own.
         ca_bundle: file of trusted certificates; unused without TLS.
         credentials: whose.
-        locate: where the requests for a bucket go.
+        locate: where the requests for a bucket go; called for one bucket at a time.
         trace: takes one line for each call; None for none.
         stall_seconds: how long a server may keep silent.
         clock: seconds.
@@ -152,14 +153,14 @@ class Transport:
         region: str,
         ca_bundle: str,
         credentials: Credentials,
-        locate: Callable[[str], Location],
+        locate: Callable[[Bucket], Location],
         trace: Callable[[str], None] | None = None,
         stall_seconds: float = STALL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.clock = clock
         self._locate = locate
-        self._locations: dict[str, Location] = {}
+        self._locations: dict[Bucket, Location] = {}
         self._credentials = credentials
         self._trace = trace
         self._stall_seconds = stall_seconds
@@ -167,6 +168,7 @@ class Transport:
         self._ca_bundle = ca_bundle
         self._group: EventLoopGroup | None = None
         self._clients: dict[float, S3Client] = {}
+        self._signing: dict[str, AwsSigningConfig] = {}
         self._in_flight: set[_Flight] = set()
         self._due: list[tuple[float, int, _Flight]] = []
         self._number = itertools.count()
@@ -267,7 +269,7 @@ class Transport:
 
     def _begin(self, flight: _Flight) -> None:
         call = flight.call
-        location = self._locations.get(call.bucket.name) or self._find(call.bucket.name)
+        location = self._locations.get(call.bucket) or self._find(call.bucket)
         headers = [
             ("Host", location.endpoint.host),
             ("User-Agent", location.user_agent),
@@ -294,6 +296,8 @@ class Transport:
                 stream = BytesIO(call.body)
             request = HttpRequest(call.method, call.path(location.endpoint), HttpHeaders(headers), stream)
             options = {"type": S3RequestType.DEFAULT, "operation_name": call.operation}
+        if call.bucket.region and call.bucket.region != self._region:
+            options["signing_config"] = self._signing_config(call.bucket.region)
         self._in_flight.add(flight)
         self._ensure_watch()
         try:
@@ -307,7 +311,7 @@ class Transport:
         if flight.is_done:
             flight.request = None
 
-    def _find(self, bucket: str) -> Location:
+    def _find(self, bucket: Bucket) -> Location:
         with self._lock:
             if bucket not in self._locations:
                 self._locations[bucket] = self._locate(bucket)
@@ -330,13 +334,19 @@ class Transport:
                     region=self._region,
                     tls_mode=S3RequestTlsMode.ENABLED if is_https else S3RequestTlsMode.DISABLED,
                     tls_connection_options=tls,
-                    signing_config=create_default_s3_signing_config(
-                        region=self._region,
-                        credential_provider=AwsCredentialsProvider.new_delegate(self._sign_with),
-                    ),
+                    signing_config=self._signing_config(self._region),
                     throughput_target_gbps=gbps,
                 )
             return self._clients[gbps]
+
+    def _signing_config(self, region: str) -> AwsSigningConfig:
+        """How requests for buckets of this Region are signed."""
+        # Two threads at once make two that are the same.
+        if region not in self._signing:
+            self._signing[region] = create_default_s3_signing_config(
+                region=region, credential_provider=AwsCredentialsProvider.new_delegate(self._sign_with)
+            )
+        return self._signing[region]
 
     def _sign_with(self) -> AwsCredentials:
         """Called by the runtime for each request, in another of its threads than `landed`."""

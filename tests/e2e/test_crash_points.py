@@ -102,12 +102,32 @@ def scenarios(clients: Callable[[str], Any], drift: Callable[[], None]) -> dict[
             s3.upload_part(Bucket=bucket, Key="open", UploadId=upload, PartNumber=1, Body=b"1")
         run("setup")
 
+    theirs = {"QueueConfigurations": [], "EventBridgeConfiguration": {}}
+    inboxes = ("old-inbox", "new-inbox")
+
+    def two_inboxes() -> None:
+        s3 = clients("s3")
+        for bucket in inboxes:
+            s3.create_bucket(Bucket=bucket)
+            s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=theirs)
+        run("setup", "--source-bucket", "old-inbox")
+
+    def both_are_as_they_were() -> None:
+        s3 = clients("s3")
+        for bucket in inboxes:
+            found = s3.get_bucket_notification_configuration(Bucket=bucket)
+            assert set(found) == {"ResponseMetadata", "EventBridgeConfiguration"}, (bucket, found)
+            s3.delete_bucket(Bucket=bucket)
+
     options = ("setup", "--propagate-deletes", "--destination-versioning", "--sync-tags", "--storage-class", "keep")
     return {
         "setup": Scenario(("setup",), lambda: None),
         "setup, abandoned": Scenario(("setup",), lambda: None, afterwards=("teardown", "--yes")),
         "setup with other options": Scenario(options, setup),
         "setup after everything was changed by hand": Scenario(("setup",), drifted),
+        "setup with another source bucket": Scenario(
+            ("setup", "--source-bucket", "new-inbox"), two_inboxes, put_away=both_are_as_they_were
+        ),
         "deploy": Scenario(("deploy",), old_function),
         "teardown": Scenario(("teardown", "--yes"), full_buckets),
         "teardown, then setup": Scenario(("teardown", "--yes"), full_buckets, afterwards=("setup",)),
@@ -118,6 +138,7 @@ SCENARIOS = [
     "setup",
     "setup with other options",
     "setup after everything was changed by hand",
+    "setup with another source bucket",
     "deploy",
     "teardown",
     # The same calls as above, finished by another command.

@@ -27,7 +27,8 @@ QUEUE_MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoes
 RULE_MISSING = frozenset({"ResourceNotFoundException"})
 MAPPING_MISSING = frozenset({"ResourceNotFoundException"})
 ROLE_MISSING = frozenset({"NoSuchEntity"})
-# On the rule: the bucket that we had send its events to EventBridge.
+# On the rule: the buckets that we had send their events to EventBridge, separated by spaces. More than one only while
+# the source bucket is being changed.
 SWITCH_TAG = "s3copy:eventbridge-turned-on"
 ENABLED = "ENABLED"
 _MAPPING_STATES = {
@@ -234,10 +235,10 @@ def switch(pipeline: Pipeline, notifications: Mapping[str, Any], turned_on: str)
     Args:
         pipeline: whose bucket.
         notifications: the source bucket's notification configuration.
-        turned_on: the bucket that the rule's tag names.
+        turned_on: the buckets that the rule's tag names, separated by spaces.
     """
     is_on = "EventBridgeConfiguration" in notifications
-    is_ours = turned_on == pipeline.source_bucket
+    is_ours = pipeline.source_bucket in turned_on.split()
     return RemoteResource(
         Kind.EVENTBRIDGE_SWITCH,
         pipeline.source_bucket,

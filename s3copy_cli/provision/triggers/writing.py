@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code
+from s3copy_cli.aws import Aws, error_code
+from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import propagation
 from s3copy_cli.provision import resources as names
@@ -245,14 +247,25 @@ def note_switch(context: Context) -> None:
 
     Before it is done, so that whoever is killed in between leaves a note too many and not one too few.
     """
-    tags = [{"Key": reading.SWITCH_TAG, "Value": context.pipeline.source_bucket}]
+    aws, pipeline = context.aws, context.pipeline
+    switched = str(reading.read_rule(aws, pipeline).attributes.get(names.SWITCHED_BUCKET, "")).split()
     context.retry(
-        lambda: context.aws.events.tag_resource(
-            ResourceARN=context.pipeline.rule_arn,
-            Tags=tags,
-        ),
+        lambda: write_switched(aws, pipeline, sorted({*switched, pipeline.source_bucket})),
         propagation.any_of(propagation.is_rule_not_visible_yet, propagation.is_rule_busy),
     )
+
+
+def write_switched(aws: Aws, pipeline: Pipeline, buckets: Sequence[str]) -> None:
+    """Write down, on the rule, which buckets it is us who have them send their events to EventBridge.
+
+    Raises:
+        ClientError: EventBridge refused or failed the call.
+    """
+    if buckets:
+        tags = [{"Key": reading.SWITCH_TAG, "Value": " ".join(buckets)}]
+        aws.events.tag_resource(ResourceARN=pipeline.rule_arn, Tags=tags)
+    else:
+        aws.events.untag_resource(ResourceARN=pipeline.rule_arn, TagKeys=[reading.SWITCH_TAG])
 
 
 def hand_over(context: Context) -> None:

@@ -313,11 +313,12 @@ def test_the_parts_of_another_object_are_not_taken(look, performer) -> None:
     assert (caught.value.failure.code, caught.value.failure.permanent) == ("PreconditionFailed", False)
 
 
-def test_a_part_is_looked_at(parts, performer) -> None:
-    parts.add_response("head_object", head(PartsCount=3), {**SOURCE_OBJECT, "PartNumber": 2})
-    assert performer.perform(HeadPart(KEY, SOURCE, 2)) == PartSize(3, 3)
-    parts.add_client_error("head_object", "416", "Requested Range Not Satisfiable", 416)
-    assert performer.perform(HeadPart(KEY, SOURCE, 3)) == PartSize(0, None)
+def test_a_part_is_looked_at(clients, performer) -> None:
+    with Stubber(clients.look_at_parts()) as parts:
+        parts.add_response("head_object", head(PartsCount=3), {**SOURCE_OBJECT, "PartNumber": 2})
+        assert performer.perform(HeadPart(KEY, SOURCE, 2)) == PartSize(3, 3)
+        parts.add_client_error("head_object", "416", "Requested Range Not Satisfiable", 416)
+        assert performer.perform(HeadPart(KEY, SOURCE, 3)) == PartSize(0, None)
 
 
 def test_an_upload_is_begun_with_everything_that_s3_does_not_carry(copy, performer) -> None:
