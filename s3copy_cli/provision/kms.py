@@ -101,7 +101,8 @@ def find_bucket_key(aws: Aws, pipeline: Pipeline, bucket: RemoteResource) -> Kms
         return KmsKey(
             "",
             f"the encryption of your {bucket.kind.value} {bucket.name} may not be read "
-            f"(s3:GetEncryptionConfiguration): if it encrypts with a KMS key of yours, name the key with {option}, or the function may not use it",
+            "(s3:GetEncryptionConfiguration): if it encrypts with a KMS key of yours, "
+            f"name the key with {option}, or the function may not use it",
         )
     reference = bucket.attributes.get(names.BUCKET_KEY)
     if not reference or not str(bucket.attributes.get(names.DEFAULT_ENCRYPTION, "")).startswith("aws:kms"):

@@ -248,6 +248,21 @@ def test_a_log_group_that_was_made_again_is_ours_and_gets_its_tag_back(s3copy: R
     assert "has no tag" in s3copy("setup", expect=1).stderr
 
 
+def test_a_plan_makes_few_calls_and_only_reads(s3copy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3copy("setup", expect=0)
+    calls: list[str] = []
+    original = boto3.Session.__init__
+
+    def with_hook(self: boto3.Session, *arguments: Any, **keywords: Any) -> None:
+        original(self, *arguments, **keywords)
+        self.events.register("before-call", lambda model, **_: calls.append(model.name))
+
+    monkeypatch.setattr(boto3.Session, "__init__", with_hook)
+    s3copy("plan", expect=0)
+    assert len(calls) <= 28, calls
+    assert {call for call in calls if not call.startswith(("Get", "Head", "List", "Describe"))} == set()
+
+
 # What moto does not answer
 
 
