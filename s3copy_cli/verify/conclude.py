@@ -27,7 +27,7 @@ from s3copy_cli.verify.verdict import find_latency_reasons, find_reasons
 if TYPE_CHECKING:
     from s3copy_cli.deployed import DeployedPipeline
     from s3copy_cli.verify.dead_letter import DeadLetter
-    from s3copy_cli.verify.log_fold import Cause
+    from s3copy_cli.verify.log_causes import Cause
     from s3copy_cli.verify.logs import LogScan
     from s3copy_cli.verify.metrics import Metrics
     from s3copy_cli.verify.run import VerifyOptions

@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 
 from s3copy_cli.verify.compare import FieldVerdict, Outcome
 from s3copy_cli.verify.health import Finding, Health
-from s3copy_cli.verify.log_fold import Cause, LastWord
+from s3copy_cli.verify.log_causes import Cause
+from s3copy_cli.verify.log_fold import LastWord
 from s3copy_cli.verify.log_lines import ErrorKind
 from s3copy_cli.verify.parked import ParkedEvent
 from s3copy_cli.verify.results import ObjectResult

@@ -11,7 +11,9 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code, is_denied, translate_errors
 from s3copy_cli.verify.latency import CopyTimes
-from s3copy_cli.verify.log_fold import Cause, Executions, LastWord, LogFold
+from s3copy_cli.verify.log_causes import Cause
+from s3copy_cli.verify.log_executions import Executions
+from s3copy_cli.verify.log_fold import LastWord, LogFold
 from s3copy_cli.wording import plural
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code, is_denied, translate_errors
-from s3copy_cli.verify.log_fold import Executions
+from s3copy_cli.verify.log_executions import Executions
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

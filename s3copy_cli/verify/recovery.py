@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from s3copy_cli.verify.log_fold import Cause, Subject
+from s3copy_cli.verify.log_causes import Cause, Subject
 from s3copy_cli.verify.parked import ParkedEvent
 
 

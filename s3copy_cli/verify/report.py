@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from s3copy_cli.verify.compare import Level, Outcome
 from s3copy_cli.verify.health import Finding
 from s3copy_cli.verify.latency import LatencyReport
-from s3copy_cli.verify.log_fold import Cause
+from s3copy_cli.verify.log_causes import Cause
 from s3copy_cli.verify.parked import ParkedEvent
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.verify.scope import EVERYTHING, Scope

@@ -17,7 +17,7 @@ from s3copy_cli.verify.encryption import find_etag_obstacle
 from s3copy_cli.verify.explain import logged_by_key
 from s3copy_cli.verify.health import Health
 from s3copy_cli.verify.latency import CopyEstimates
-from s3copy_cli.verify.log_fold import MAX_SUBJECTS
+from s3copy_cli.verify.log_causes import MAX_SUBJECTS
 from s3copy_cli.verify.logs import LogScan, scan_logs
 from s3copy_cli.verify.metrics import read_metrics
 from s3copy_cli.verify.objects import ObjectEngine

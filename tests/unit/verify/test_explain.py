@@ -11,7 +11,8 @@ import pytest
 from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
 from s3copy_cli.verify.explain import Evidence, Logged, explain, logged_by_key
 from s3copy_cli.verify.health import Finding, Health
-from s3copy_cli.verify.log_fold import Cause, LastWord, Subject
+from s3copy_cli.verify.log_causes import Cause, Subject
+from s3copy_cli.verify.log_fold import LastWord
 from s3copy_cli.verify.log_lines import ErrorKind
 from s3copy_cli.verify.parked import ParkedEvent
 from s3copy_cli.verify.results import ObjectResult

@@ -11,7 +11,7 @@ from s3copy_cli.verify.compare import Outcome
 from s3copy_cli.verify.dead_letter import DeadLetter
 from s3copy_cli.verify.findings import find_findings
 from s3copy_cli.verify.health import Health
-from s3copy_cli.verify.log_fold import Executions
+from s3copy_cli.verify.log_executions import Executions
 from s3copy_cli.verify.logs import LogScan
 from s3copy_cli.verify.metrics import METRICS, Measure, Metrics
 from s3copy_cli.verify.parked import ParkedEvent

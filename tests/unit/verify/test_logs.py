@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3copy_cli.errors import AwsError
-from s3copy_cli.verify import log_fold, logs
-from s3copy_cli.verify.log_fold import Cause, LogFold, Subject
+from s3copy_cli.verify import log_causes, logs
+from s3copy_cli.verify.log_causes import Cause, Subject
+from s3copy_cli.verify.log_fold import LogFold
 from s3copy_cli.verify.log_lines import Error, ErrorKind, LinesDropped, classify
 from s3copy_cli.verify.logs import LogScan, scan_logs
 
@@ -274,7 +275,7 @@ def test_a_request_that_fails_again_after_a_success_has_not_healed() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_fold, "MAX_SUBJECTS", 3)
+    monkeypatch.setattr(log_causes, "MAX_SUBJECTS", 3)
 
     def failed(key: str, code: str) -> tuple[str, str]:
         return "s", json.dumps({"s3copy_log_version": "1", "outcome": "failed", "key": key, "error": {"code": code}})

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3copy_cli.errors import AwsError
-from s3copy_cli.verify.log_fold import Executions
+from s3copy_cli.verify.log_executions import Executions
 from s3copy_cli.verify.metrics import METRICS, Measure, choose_period, merge, read_metrics
 
 SINCE = datetime(2026, 3, 1, 12, 0, 17, tzinfo=timezone.utc)
