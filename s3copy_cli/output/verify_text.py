@@ -245,10 +245,11 @@ def _executions_line(report: Report) -> str:
         measure = measures[name]
         if measure.value is not None:
             parts.append(f"{plural(measure.value, noun)} ({_origin(measure.source)})")
-    dropped = measures["dropped"]
-    if dropped.value:
-        recovered = ", recovered" if report.is_proved else ""
-        parts.append(f"{plural(dropped.value, 'dropped event')}{recovered} ({_origin(dropped.source)})")
+    for name, before, after in (("dropped", "dropped ", ""), ("destination_delivery_failures", "", " not parked")):
+        lost = measures[name]
+        if lost.value:
+            recovered = ", recovered" if report.is_proved else ""
+            parts.append(f"{plural(lost.value, f'{before}event')}{after}{recovered} ({_origin(lost.source)})")
     executions = report.logs.scan.executions
     if executions.unknown and measures["errors"].source != "cloudwatch":
         parts.append(f"{plural(executions.unknown, 'execution')} without a word of how it ended (log)")

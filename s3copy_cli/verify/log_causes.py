@@ -40,6 +40,7 @@ class Cause:
         subjects: how many errors each key or request has.
         untracked: errors about subjects beyond the bound.
         has_one_message: whether all errors say the same.
+        is_harmless: whether it is worth telling only: none of these errors lost anything.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Cause:
     subjects: dict[Subject, int] = field(default_factory=dict)
     untracked: int = 0
     has_one_message: bool = True
+    is_harmless: bool = False
 
 
 class CauseBook:
@@ -86,7 +88,8 @@ class CauseBook:
         cause.permanent = cause.permanent or error.permanent
         if error.request_id and len(cause.request_ids) < _MAX_REQUEST_IDS and error.request_id not in cause.request_ids:
             cause.request_ids.append(error.request_id)
-        self._track(cause, error)
+        if not error.is_harmless:
+            self._track(cause, error)
 
     def succeed(self, request_id: str) -> None:
         """A request ended well; it may have failed before."""
@@ -95,13 +98,15 @@ class CauseBook:
 
     def _cause_of(self, error: Error, time_ms: int) -> Cause:
         name = cause_name(error)
-        if name not in self._causes and len(self._causes) >= _MAX_CAUSES:
+        # What is harmless has one name only, and must not be among others that are not.
+        if name not in self._causes and len(self._causes) >= _MAX_CAUSES and not error.is_harmless:
             name = _OTHER
         cause = self._causes.get(name)
         if cause is None:
             cause = self._causes[name] = Cause(
                 name, error.kind, error.code, error.operation, error.permanent, error.message, time_ms, time_ms
             )
+            cause.is_harmless = error.is_harmless
         return cause
 
     def _track(self, cause: Cause, error: Error) -> None:

@@ -183,7 +183,7 @@ class LogFold:
         request_id = line.request_id or execution.request_id
         error = replace(line, request_id=request_id)
         if line.kind is ErrorKind.HANDLED:
-            execution.handled += 1
+            execution.handled += not error.is_harmless
             execution.request_id = request_id
             self._book.record(error, time_ms)
             self.executions.advance(time_ms)

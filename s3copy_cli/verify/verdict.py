@@ -51,8 +51,8 @@ def find_reasons(
         *_parked_reasons(dead_letter),
         *_metric_reasons(metrics),
     )
-    # A dropped event names no object. Where nothing else is wrong, its object is proved or gone: it has recovered.
-    return (*reasons, *_dropped_reasons(metrics, dead_letter)) if reasons else ()
+    # A lost event names no object. Where nothing else is wrong, its object is proved or gone: it has recovered.
+    return (*reasons, *_lost_reasons(metrics, dead_letter)) if reasons else ()
 
 
 def find_latency_reasons(latency: LatencyReport) -> Iterator[str]:
@@ -92,7 +92,10 @@ def _parked_reasons(dead_letter: DeadLetterReport) -> Iterator[str]:
         yield dead_letter.queue.unreadable
 
 
-def _dropped_reasons(metrics: Metrics, dead_letter: DeadLetterReport) -> Iterator[str]:
+def _lost_reasons(metrics: Metrics, dead_letter: DeadLetterReport) -> Iterator[str]:
+    failures = metrics.value("destination_delivery_failures")
+    if failures:
+        yield f"{plural(failures, 'event')} that Lambda could not park"
     # CloudWatch also counts an event as dropped when it was parked on the way out.
     lost = metrics.dropped_lately - dead_letter.queue.depth
     if lost > 0:
@@ -100,8 +103,5 @@ def _dropped_reasons(metrics: Metrics, dead_letter: DeadLetterReport) -> Iterato
 
 
 def _metric_reasons(metrics: Metrics) -> Iterator[str]:
-    failures = metrics.value("destination_delivery_failures")
-    if failures:
-        yield f"{plural(failures, 'event')} that Lambda could not park"
     if metrics.unreadable:
         yield metrics.unreadable
