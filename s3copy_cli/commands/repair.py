@@ -84,10 +84,11 @@ def repair(
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.operate.run import RepairOptions, repair_pipeline
     from s3copy_cli.operate.to_json import to_json
-    from s3copy_cli.operate.trigger import require_trigger
+    from s3copy_cli.operate.trigger import require_running, require_trigger
     from s3copy_cli.output.repair_text import write_plan, write_text
     from s3copy_cli.verify.clock import Clock
     from s3copy_cli.verify.look_around import read_health
+    from s3copy_cli.verify.next_steps import Commands
     from s3copy_cli.verify.run import Services, VerifyOptions
     from s3copy_cli.verify.scope import EVERYTHING
     from s3copy_cli.verify.since import parse_since
@@ -104,6 +105,7 @@ def repair(
     )
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
     require_trigger(app.aws.s3, deployed, app.command("setup"))
+    require_running(read_health(app.aws.lambda_, app.aws.s3, deployed), deployed, app.command("setup"))
     services = Services(
         store=app.store,
         logs=app.aws.logs,
@@ -124,14 +126,24 @@ def repair(
 
     def text(console: Console) -> None:
         if dry_run:
-            write_plan(report.plan, console, source=deployed.source.name, repair_command=app.command("repair"))
+            write_plan(
+                report.plan,
+                console,
+                source=deployed.source.name,
+                repair_command=app.command("repair"),
+                prove_command=app.command("verify --level content"),
+            )
             return
         write_text(
             report,
             console,
             propagate_deletes=deployed.propagate_deletes,
-            verify_command=app.command("verify"),
-            prove_command=app.command("verify --level content"),
+            commands=Commands(
+                setup=app.command("setup"),
+                repair=app.command("repair"),
+                verify=app.command("verify"),
+                prove=app.command("verify --level content"),
+            ),
         )
 
     return Result(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from s3copy_cli.output.safe import safe, shorten
 from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
+from s3copy_cli.verify.next_steps import Commands, iter_next_steps
 from s3copy_cli.verify.report import CauseReport, DeadLetterReport, LogsReport, Report
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.wording import human_duration, human_size, plural
@@ -157,7 +158,7 @@ def _write_details(report: Report, console: Console) -> None:
     from rich.text import Text
 
     for result in report.objects.listed:
-        lines = list(_details(result))
+        lines = list(_details(result)) if result.outcome is not Outcome.PROVED else []
         if not lines:
             continue
         console.print()
@@ -165,6 +166,16 @@ def _write_details(report: Report, console: Console) -> None:
         console.print(Text(title, style=_STYLES[result.outcome]))
         for line in lines:
             console.print(_indented(line))
+    open_fields = Counter(
+        f"{safe(field.name)}: not comparable, {field.reason}"
+        for result in report.objects.listed
+        if result.outcome is Outcome.PROVED
+        for field in result.fields
+    )
+    if open_fields:
+        console.print()
+    for line, count in open_fields.items():
+        console.print(Text(f"= {plural(count, 'listed object')} proved by other fields; {line}", style="dim"))
 
 
 def _details(result: ObjectResult) -> Iterator[str]:
@@ -356,12 +367,6 @@ def _verdict(
         yield describe_proof(report), "bold green"
         return
     yield "not shown equal: " + "; ".join(safe(reason) for reason in report.reasons), "bold red"
-    if any(objects.counts[outcome] for outcome in (Outcome.MISSING, Outcome.DIFFERS)):
-        yield f"Next: {setup_command} (puts trigger, role and function right if they are not)", ""
-        yield f"      then {repair_command} (has the function copy those objects again, and verifies)", ""
-    elif objects.counts[Outcome.UNPROVED] and report.level != "content":
-        yield f"Next: {verify_command} --level content (reads the bytes where nothing else proves them)", ""
-    elif report.logs.scan.since is None or report.dead_letter.queue.unreadable:
-        yield f"Next: {setup_command} (builds the log group and the dead-letter queue if they are missing)", ""
-    elif report.logs.unrecovered:
-        yield f"Next: when it is mended, leave old errors out with: {verify_command} --since 10m", ""
+    commands = Commands(setup_command, repair_command, verify_command, f"{verify_command} --level content")
+    for number, step in enumerate(iter_next_steps(report, commands)):
+        yield f"{'      then ' if number else 'Next: '}{safe(step)}", ""

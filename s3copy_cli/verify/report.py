@@ -52,11 +52,12 @@ class ObjectsReport:
 
 @dataclass(frozen=True)
 class CauseReport:
-    """A cause in the log, how much of it has healed, and what to do."""
+    """A cause in the log, how much of it has healed, what to do, and the command line that does it, if one does."""
 
     cause: Cause
     recovered: int
     remedy: str
+    command: str = ""
 
     @property
     def unrecovered(self) -> int:
@@ -133,6 +134,8 @@ class Report:
         findings: what explains the result as a whole.
         compared: what was compared, in words.
         scope: which objects were looked at.
+        strict: whether objects that only the destination has are a failure.
+        propagate_deletes: whether they are because deletes are carried over.
     """
 
     pipeline: str
@@ -148,6 +151,8 @@ class Report:
     findings: tuple[Finding, ...] = ()
     compared: tuple[str, ...] = ()
     scope: Scope = EVERYTHING
+    strict: bool = False
+    propagate_deletes: bool = False
 
     @property
     def is_proved(self) -> bool:

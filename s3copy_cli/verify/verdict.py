@@ -51,8 +51,9 @@ def find_reasons(
         *_parked_reasons(dead_letter),
         *_metric_reasons(metrics),
     )
-    # A lost event names no object. Where nothing else is wrong, its object is proved or gone: it has recovered.
-    return (*reasons, *_lost_reasons(metrics, dead_letter)) if reasons else ()
+    # A lost event names no object. Where nothing else is wrong, its object is proved or gone: it has recovered. The
+    # same holds for errors in lines that are gone.
+    return (*reasons, *_lost_reasons(metrics, dead_letter), *_gone_reasons(logs)) if reasons else ()
 
 
 def find_latency_reasons(latency: LatencyReport) -> Iterator[str]:
@@ -100,6 +101,12 @@ def _lost_reasons(metrics: Metrics, dead_letter: DeadLetterReport) -> Iterator[s
     lost = metrics.dropped_lately - dead_letter.queue.depth
     if lost > 0:
         yield f"{plural(lost, 'event')} dropped by Lambda that are not in the dead-letter queue"
+
+
+def _gone_reasons(logs: LogsReport) -> Iterator[str]:
+    if logs.kept_days:
+        kept = plural(logs.kept_days, "day")
+        yield f"the logs could not be read from their beginning: lines older than {kept} are gone"
 
 
 def _metric_reasons(metrics: Metrics) -> Iterator[str]:

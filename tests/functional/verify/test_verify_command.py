@@ -106,8 +106,7 @@ def test_each_kind_of_difference_is_listed_with_what_differs(world: Any, s3copy:
     assert "Content-Type: text/csv -> text/plain" in text
     assert "x-amz-meta-added: (not set) -> 1" in text
     assert "Cache-Control: (not set) -> no-store" in text
-    assert "Next: s3copy setup (puts trigger, role and function right if they are not)" in text
-    assert "then s3copy repair (has the function copy those objects again, and verifies)" in text
+    assert "s3copy repair (has the function copy those objects again, and verifies)" in text
 
 
 def test_an_extra_object_fails_only_when_asked(world: Any, s3copy: Run) -> None:

@@ -244,14 +244,27 @@ def test_an_execution_that_ended_without_a_word_is_told(
     assert "failed execution" not in text
 
 
-def test_the_next_step_names_setup_and_repair(verify: Callable[..., Report], store: Any, head: Head) -> None:
+def test_the_next_step_names_setup_only_where_it_changes_something(
+    verify: Callable[..., Report], store: Any, head: Head
+) -> None:
     store.put(head("a"), copied=False)
-    text = " ".join(rendered(verify(wait=0.0)).split())
-    expected = (
-        "Next: S (puts trigger, role and function right if they are not) "
-        "then R (has the function copy those objects again, and verifies)"
-    )
-    assert text.endswith(expected)
+    again = "R (has the function copy those objects again, and verifies)"
+    text = " ".join(rendered(verify(wait=0.0, setup_command="S")).split())
+    assert text.endswith(f"Next: {again}")
+    broken = verify(wait=0.0, setup_command="S", look_around=lambda _: Health(has_trigger=False))
+    text = " ".join(rendered(broken).split())
+    message = "the trigger is missing: the source bucket does not tell the function of new objects"
+    assert text.endswith(f"Next: S ({message}) then {again}")
+
+
+def test_what_is_proved_by_other_fields_is_told_once(verify: Callable[..., Report], store: Any, head: Head) -> None:
+    sums = {"checksums": {"CRC64NVME": "x"}, "checksum_type": "FULL_OBJECT", "encryption": "aws:kms"}
+    store.put(*(head(f"{number}", etag=f"{number:032}", **sums) for number in range(40)))
+    report = verify(wait=0.0)
+    assert report.is_proved
+    text = " ".join(rendered(report).split())
+    assert text.count("not comparable") == 1
+    assert "= 40 listed objects proved by other fields; etag: not comparable, an ETag is not a digest" in text
 
 
 def test_a_long_cause_is_cut_at_its_end_only(

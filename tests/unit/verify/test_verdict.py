@@ -18,6 +18,7 @@ def world(**changes: Any) -> dict[str, Any]:
         "is_complete": True,
         "log_errors": 0,
         "incomplete": "",
+        "kept_days": None,
         "parked": 0,
         "depth": 0,
         "queue_unreadable": "",
@@ -31,7 +32,9 @@ def world(**changes: Any) -> dict[str, Any]:
     return {
         "objects": SimpleNamespace(counts=counts, is_complete=values["is_complete"]),
         "logs": SimpleNamespace(
-            unrecovered=values["log_errors"], scan=SimpleNamespace(incomplete=values["incomplete"])
+            unrecovered=values["log_errors"],
+            scan=SimpleNamespace(incomplete=values["incomplete"]),
+            kept_days=values["kept_days"],
         ),
         "dead_letter": SimpleNamespace(
             unrecovered=values["parked"],
@@ -44,6 +47,7 @@ def world(**changes: Any) -> dict[str, Any]:
 
 
 EXTRA = {Outcome.EXTRA: 2}
+GONE = "the logs could not be read from their beginning: lines older than 30 days are gone"
 UNPARKED = "3 events that Lambda could not park"
 
 
@@ -86,6 +90,14 @@ UNPARKED = "3 events that Lambda could not park"
         ({"failures": 3}, {}, []),
         ({"failures": 3, "parked": 1}, {}, ["1 unrecovered event in the dead-letter queue", UNPARKED]),
         ({"failures": 3, "queue_unreadable": "the queue is missing"}, {}, ["the queue is missing", UNPARKED]),
+        # Errors in lines that are gone have recovered where every object is proved, and may be the cause elsewhere.
+        ({"kept_days": 30}, {}, []),
+        ({"kept_days": 30, "counts": {Outcome.MISSING: 1}}, {}, ["1 object missing at the destination", GONE]),
+        (
+            {"kept_days": 30, "counts": {Outcome.MISSING: 1}},
+            {"is_partial": True},
+            ["1 object missing at the destination"],
+        ),
         ({"metrics_unreadable": "no right"}, {}, ["no right"]),
         ({"dropped": 9}, {}, []),
         (
