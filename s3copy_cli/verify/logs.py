@@ -167,7 +167,7 @@ def _iter_events(
             yield event
         if count == 0 or count % EVENTS_PER_PAGE:
             return
-        if seen_at_ms == begin_ms:
+        if seen_at_ms <= begin_ms:
             raise _IncompleteError(f"more than {EVENTS_PER_PAGE} events have the same time")
         begin_ms = seen_at_ms
 

@@ -22,6 +22,7 @@ REGION = "us-east-1"
 DAY_SECONDS = 86_400
 # About the megabyte that a page of log events may have.
 LINES_PER_PAGE = 2_000
+LINES_PER_MS = 50
 
 _IDENTITY = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>arn:aws:iam::{ACCOUNT_ID}:user/bench</Arn><UserId>BENCH</UserId><Account>{ACCOUNT_ID}</Account>
@@ -67,7 +68,8 @@ class ControlPlane:
         if operation == "GetQueueUrl":
             return _json({"QueueUrl": f"{self._endpoint_url}/{ACCOUNT_ID}/{asked.get('QueueName')}"})
         if operation == "FilterLogEvents":
-            return _json(self._log_page(int(asked.get("nextToken", "0"))))
+            begin = (int(asked.get("startTime", 0)) - int(self._deployed_at * 1000)) * LINES_PER_MS
+            return _json(self._log_page(int(asked.get("nextToken", max(begin, 0)))))
         fixed: dict[str, dict[str, Any]] = {
             "GetQueueAttributes": {"Attributes": {}},
             "ReceiveMessage": {},
@@ -82,7 +84,7 @@ class ControlPlane:
         events = [
             {
                 "logStreamName": f"stream-{number // 5_000}",
-                "timestamp": begin_ms + number // 50,
+                "timestamp": begin_ms + number // LINES_PER_MS,
                 "message": _line(number),
             }
             for number in range(first, end)
