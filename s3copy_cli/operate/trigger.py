@@ -39,7 +39,8 @@ def require_running(health: Health, deployed: DeployedPipeline, setup_command: s
         raise NotSetUpError(
             f"looking at the settings of the function {name}",
             "; ".join(obstacle.message for obstacle in obstacles),
-            " ".join([*dict.fromkeys(obstacle.remedy for obstacle in obstacles), "Then run repair again."]),
+            # A remedy may end with a command line: nothing behind it may look like a part of that.
+            "; ".join([*dict.fromkeys(each.remedy.rstrip(".") for each in obstacles), "then run repair again."]),
         )
 
 
