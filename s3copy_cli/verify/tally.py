@@ -62,8 +62,8 @@ class Tally:
         return sum(self._counts.values()) - self._counts[Outcome.EXTRA]
 
     def is_pending(self, result: ObjectResult) -> bool:
-        """Whether something still under way would explain a result."""
-        return result.may_be_under_way(propagate_deletes=self._propagate_deletes)
+        """Whether something still under way would explain a result, or S3 could not show the object just then."""
+        return result.trouble == "passing" or result.may_be_under_way(propagate_deletes=self._propagate_deletes)
 
     def add(self, result: ObjectResult, seen_at: float) -> None:
         """Take in one result of the walk; results come in key order.
@@ -84,7 +84,7 @@ class Tally:
             self._proved.append(Entry(result, seen_at))
 
     def iter_pending(self) -> Iterator[ObjectResult]:
-        """The results that something still under way would explain, in key order."""
+        """The results that are pending, in key order."""
         return (entry.result for entry in self._open if self.is_pending(entry.result))
 
     def open_keys(self, limit: int) -> frozenset[str]:
