@@ -133,9 +133,7 @@ class ObjectEngine:
                 raise
             why = self._why_bad_request(key) if error.code == "400" else ""
             trouble: Trouble = "passing" if error.code in PASSING_CODES else ""
-            return ObjectResult(
-                key, Outcome.ERROR, message=f"{error.doing}: {error.happened}{why}", trouble=trouble
-            )
+            return ObjectResult(key, Outcome.ERROR, message=f"{error.doing}: {error.happened}{why}", trouble=trouble)
         if self._scope.keys is None:
             return result
         if result is None or result.outcome in (Outcome.MISSING, Outcome.EXTRA):

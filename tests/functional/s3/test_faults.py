@@ -107,7 +107,11 @@ def test_a_fault_in_the_middle_of_a_listing_is_made_good(server: Any, scripted: 
         ("too many requests", "TooManyRequests"),
     ],
 )
-def test_a_fault_that_stays_is_an_error(server: Any, scripted: CrtObjectStore, fault: str, code: str) -> None:
+def test_a_fault_that_stays_is_an_error(
+    server: Any, open_scripted: Callable[..., CrtObjectStore], fault: str, code: str
+) -> None:
+    scripted = open_scripted(storm_seconds=1.0)
+
     def script(number: int, asked: Any) -> Any:
         right = listing(asked.target)
         return FAULTS[fault](server, right) if number else server.reply(body=right)
