@@ -248,6 +248,41 @@ def test_credentials_are_refreshed_as_they_expire(
         store.head(BUCKET, "k")
 
 
+def test_an_upload_may_take_longer_than_any_other_answer(
+    server: Any, open_scripted: Callable[..., CrtObjectStore], tmp_path: Path
+) -> None:
+    """The link may be slow. The runtime itself ends connections on which nothing moves."""
+    stall_seconds = 0.2
+    store = open_scripted(stall_seconds=stall_seconds)
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    looked = threading.Event()
+
+    def script(number: int, asked: Any) -> Any:
+        if asked.method == "PUT":
+            # Until a request that is not answered was given up meanwhile, four times.
+            looked.wait(60)
+            return server.reply(headers='ETag: "e"\r\n')
+        server.released.wait(60)
+        return None
+
+    server.script = script
+    done = threading.Event()
+
+    def send() -> None:
+        store.put_file(BUCKET, "k", path, PutOptions(), lambda _: None)
+        done.set()
+
+    upload = threading.Thread(target=send)
+    upload.start()
+    with pytest.raises(AwsError, match="did not answer"):
+        store.head(BUCKET, "k")
+    looked.set()
+    upload.join(60)
+    assert done.is_set()
+    assert [asked.method for asked in server.asked].count("PUT") == 1
+
+
 def test_a_stopped_upload_raises_what_stopped_it_and_is_aborted(
     server: Any, scripted: CrtObjectStore, tmp_path: Path
 ) -> None:
