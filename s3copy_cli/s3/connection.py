@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from awscrt.auth import AwsCredentials
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import HTTPClientError, NoCredentialsError, SSLError
+from botocore.exceptions import BotoCoreError, NoCredentialsError, SSLError
 from botocore.httpsession import URLLib3Session, get_cert_path
 from botocore.utils import get_environ_proxies
 
@@ -111,8 +111,8 @@ def find_tls_error(location: Location, trusted: str) -> S3CopyError | None:
         session.send(AWSRequest("HEAD", url, stream_output=True).prepare())
     except SSLError as error:
         return tls_error(f"connecting to {location.endpoint.host}", error)
-    except HTTPClientError:
-        # The runtime meets it as well, and can tell.
+    except (BotoCoreError, OSError):
+        # Nobody there, a proxy that refuses, …: the runtime meets it as well, and can tell.
         return None
     finally:
         session.close()

@@ -19,15 +19,18 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.exceptions import SSLError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from urllib3.util import connection
 
-from s3copy_cli.aws import Aws
+from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.errors import AwsError
 from s3copy_cli.s3 import Bucket, CrtObjectStore, open_store
+from s3copy_cli.s3.connection import Location, find_tls_error
+from s3copy_cli.s3.wire import Endpoint
 
 BUCKET = Bucket("source", "123456789012")
 HEADERS = 'ETag: "e"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n'
@@ -203,6 +206,29 @@ def test_an_untrusted_certificate_is_told_within_seconds(https: Any, open_at: Ca
     # The runtime's own TLS takes minutes.
     assert time.monotonic() - began < 30
     assert https.asked == []
+
+
+def test_boto3_says_the_same_of_an_untrusted_certificate(https: Any) -> None:
+    with pytest.raises(AwsError) as caught, translate_errors("asking AWS who we are"):
+        raise SSLError(endpoint_url=f"https://{https.host}", error="[SSL: CERTIFICATE_VERIFY_FAILED]")
+    assert (caught.value.doing, caught.value.code) == ("asking AWS who we are", "SSLError")
+    assert "AWS_CA_BUNDLE" in caught.value.hint
+
+
+def test_what_is_not_about_tls_is_left_to_the_runtime(
+    make_server: Callable[..., Any], open_at: Callable[..., CrtObjectStore], authority: str
+) -> None:
+    """Another reason why nothing is heard: nobody is there, or the proxy is not."""
+    open_at("http://127.0.0.1:1")
+    server = make_server()
+    location = Location(Endpoint(server.host, "/"), is_https=True, user_agent="")
+    # It speaks no TLS.
+    error = find_tls_error(location, authority)
+    assert error is not None
+    assert "https or http?" in error.hint
+    server.close()
+    assert find_tls_error(location, authority) is None
+    assert find_tls_error(location, str(Path(authority).parent)) is None
 
 
 def test_tls_through_a_proxy(https: Any, proxy: Proxy, open_at: Callable[..., CrtObjectStore], authority: str) -> None:
