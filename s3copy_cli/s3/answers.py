@@ -34,7 +34,7 @@ _NO_WAY = ("AWS_IO_DNS", "AWS_IO_SOCKET_CONNECTION_REFUSED", "AWS_IO_SOCKET_TIME
 _NO_WAY_HINT = "Check the network, --endpoint-url and --region."
 _AGAIN_HINT = "Check the network and run the command again: it goes on where it stopped."
 # What the runtime itself does not repeat, and S3 means to be repeated.
-_RETRIED_STATUS = {429}
+RETRIED_STATUS = {429}
 _RETRIED_CODES = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests"}
 
 
@@ -64,7 +64,7 @@ def is_worth_repeating(error: Exception) -> bool:
         return True
     if not isinstance(error, S3ResponseError):
         return False
-    if error.status_code in _RETRIED_STATUS:
+    if error.status_code in RETRIED_STATUS:
         return True
     body = parse_error(error.body) if error.body else None
     return body is not None and body.code in _RETRIED_CODES

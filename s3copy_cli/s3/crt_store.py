@@ -18,7 +18,7 @@ from s3copy_cli.s3.flight import Outcome, Upload
 from s3copy_cli.s3.heads import parse_head
 from s3copy_cli.s3.parallel import iter_listing
 from s3copy_cli.s3.store import KEYS_PER_REQUEST, HeadUnderWay
-from s3copy_cli.s3.transport import STALL_SECONDS, STORM_SECONDS, Transport
+from s3copy_cli.s3.transport import OUTAGE_SECONDS, STALL_SECONDS, STORM_SECONDS, Transport
 from s3copy_cli.s3.types import (
     Bucket,
     DeleteFailure,
@@ -61,6 +61,7 @@ def open_store(
     part_size: int = PART_SIZE,
     stall_seconds: float = STALL_SECONDS,
     storm_seconds: float = STORM_SECONDS,
+    outage_seconds: float = OUTAGE_SECONDS,
 ) -> CrtObjectStore:
     """The data plane for an account; no request is sent yet.
 
@@ -70,6 +71,7 @@ def open_store(
         part_size: see CrtObjectStore.
         stall_seconds: see Transport.
         storm_seconds: likewise.
+        outage_seconds: likewise.
     """
     client = aws.s3
     if aws.is_embedded:
@@ -85,6 +87,7 @@ def open_store(
             trace=trace,
             stall_seconds=stall_seconds,
             storm_seconds=storm_seconds,
+            outage_seconds=outage_seconds,
             doubt=lambda location: find_tls_error(location, bundle),
         ),
         part_size,

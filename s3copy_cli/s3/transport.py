@@ -24,7 +24,7 @@ from awscrt.s3 import (
 )
 
 from s3copy_cli.errors import S3CopyError
-from s3copy_cli.s3.answers import Answer, is_worth_repeating, malformed, stalled, translate
+from s3copy_cli.s3.answers import RETRIED_STATUS, Answer, is_worth_repeating, malformed, stalled, translate
 from s3copy_cli.s3.connection import Credentials, Location
 from s3copy_cli.s3.flight import Flight, Outcome, Upload
 from s3copy_cli.s3.runtime import Runtime
@@ -38,6 +38,9 @@ MAX_ATTEMPTS = 4
 # A request that meets a passing failure is repeated, after pauses of 0.4 seconds and twice as long each time, unless
 # that would be later than so many seconds after it began.
 STORM_SECONDS = 15.0
+# A storm without a single good answer for so long is an outage: until there is one, nothing is repeated any more, or
+# each of a million objects would be waited for.
+OUTAGE_SECONDS = 60.0
 # Seconds without an answer after which a request is given up; boto3's read time-out here is the same. Not for uploads,
 # whose answer may take as long as the link is slow: the runtime ends a connection on which not a byte has moved for 30
 # seconds, and gives up after six of them.
@@ -63,6 +66,7 @@ class Transport:
         trace: takes one line for each call; None for none.
         stall_seconds: how long a server may keep silent.
         storm_seconds: how long after its beginning a request may be repeated that meets a passing failure.
+        outage_seconds: after how long without a good answer that ceases.
         doubt: finds out why nothing is heard from a location: an error if there can be no secure connection.
         doubt_seconds: how long nothing must have been heard for that.
         clock: seconds.
@@ -78,6 +82,7 @@ class Transport:
         trace: Callable[[str], None] | None = None,
         stall_seconds: float = STALL_SECONDS,
         storm_seconds: float = STORM_SECONDS,
+        outage_seconds: float = OUTAGE_SECONDS,
         doubt: Callable[[Location], S3CopyError | None] = lambda _: None,
         doubt_seconds: float = DOUBT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
@@ -89,6 +94,8 @@ class Transport:
         self._trace = trace
         self._stall_seconds = stall_seconds
         self._storm_seconds = storm_seconds
+        self._outage_seconds = outage_seconds
+        self._storm_since: float | None = None
         self._doubt = doubt
         self._doubt_seconds = doubt_seconds
         self._has_heard = self._is_doubted = False
@@ -171,6 +178,8 @@ class Transport:
         self._runtime.keep_thread_state()
         if status:
             self._has_heard = True
+            if status < 500 and status not in RETRIED_STATUS:
+                self._storm_since = None
         if not self._take_down(flight):
             return
         call = flight.call
@@ -203,8 +212,15 @@ class Transport:
             return False
         if flight.is_stalled:
             return flight.attempt < MAX_ATTEMPTS
-        again_at = self.clock() + _pause_after(flight.attempt)
-        return is_worth_repeating(error) and again_at <= flight.submitted + self._storm_seconds
+        if not is_worth_repeating(error):
+            return False
+        now = self.clock()
+        began = self._storm_since
+        if began is None:
+            began = self._storm_since = now
+        if now - began > self._outage_seconds:
+            return False
+        return now + _pause_after(flight.attempt) <= flight.submitted + self._storm_seconds
 
     def _begin(self, flight: Flight) -> None:
         call = flight.call
