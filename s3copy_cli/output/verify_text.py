@@ -359,14 +359,17 @@ def _verdict(
 ) -> Iterator[tuple[str, str]]:
     objects = report.objects
     if report.is_proved and not objects.source_objects:
-        which = "is empty" if report.scope.is_everything else "has no such object"
-        yield f"nothing to prove yet: the source bucket {which}", "bold yellow"
-        yield f"Next: {upload_command}", ""
+        if report.scope.is_everything:
+            yield "nothing to prove yet: the source bucket is empty", "bold yellow"
+            yield f"Next: {upload_command}", ""
+        else:
+            yield "nothing to prove: the source bucket has no such object, only the destination has (-)", "bold yellow"
         return
     if report.is_proved:
         yield describe_proof(report), "bold green"
         return
-    yield "not shown equal: " + "; ".join(safe(reason) for reason in report.reasons), "bold red"
+    reasons = "; ".join(safe(reason) for reason in report.reasons)
+    yield f"not shown equal: {reasons}" if objects.total or report.scope.is_everything else reasons, "bold red"
     commands = Commands(setup_command, repair_command, verify_command, f"{verify_command} --level content")
     for number, step in enumerate(iter_next_steps(report, commands)):
         yield f"{'      then ' if number else 'Next: '}{safe(step)}", ""

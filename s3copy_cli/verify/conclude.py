@@ -141,7 +141,7 @@ def conclude(
         parked,
         strict=options.strict,
         propagate_deletes=deployed.propagate_deletes,
-        is_partial=not options.scope.is_everything,
+        scope=options.scope,
     )
     findings = find_findings(
         objects,

@@ -32,6 +32,7 @@ class ObjectsReport:
         causes: why the keys are not proved that are not.
         waited_seconds: time spent on copies under way.
         copied_in_range: proved objects that came to the destination in the range of the logs.
+        absent: named keys that neither bucket has; among the errors.
         is_complete: whether all were looked at; not if verify stopped at the first one that is not proved.
     """
 
@@ -42,6 +43,7 @@ class ObjectsReport:
     causes: Mapping[str, str]
     waited_seconds: float
     copied_in_range: int = 0
+    absent: int = 0
     is_complete: bool = True
 
     @property

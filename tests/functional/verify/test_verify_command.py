@@ -200,8 +200,9 @@ def test_keys_of_a_prefix_only(world: Any, s3copy: Run) -> None:
     assert sigils(data) == {"in/a": "=", "in/x": "-"}
     assert data["scope"] == {"prefix": "in/", "keys": None}
     assert s3copy("verify", "--prefix", "in/", "--strict", "--json", expect=3).data["counts"]["extra"] == 1
-    text = s3copy("verify", "--prefix", "nothing/", expect=0).stdout
-    assert "nothing to prove yet: the source bucket has no such object" in text
+    # A wrong prefix must not look like a success.
+    text = s3copy("verify", "--prefix", "nothing/", expect=3).stdout
+    assert "nothing was proved: no object under 'nothing/' in either bucket" in text
 
 
 def test_stopping_at_the_first_object_that_is_not_proved(world: Any, s3copy: Run) -> None:

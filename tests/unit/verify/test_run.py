@@ -430,6 +430,54 @@ def test_a_run_about_some_keys_is_not_judged_by_others(
     assert verify(wait=0.0, scope=EVERYTHING.limited_to(["out"])).logs.unrecovered == 1
 
 
+def test_a_run_about_some_keys_says_what_could_not_be_read(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("in/a"))
+    account.scans = [['{"type": "platform.logsDropped", "record": {"droppedRecords": 3}}']]
+    for scope in (EVERYTHING.narrowed("in/"), EVERYTHING.limited_to(["in/a"])):
+        report = verify(wait=0.0, scope=scope)
+        assert report.objects.counts[Outcome.PROVED] == 1
+        assert report.reasons == ("the logs could not be read completely: Lambda dropped 3 log lines",)
+
+
+def test_nothing_where_something_was_asked_for_is_no_proof(
+    verify: Callable[..., Report], store: Any, head: Head
+) -> None:
+    assert verify(wait=0.0).is_proved
+    store.put(head("in/a"))
+    report = verify(wait=0.0, scope=EVERYTHING.narrowed("typo/"))
+    assert report.reasons == ("nothing was proved: no object under 'typo/' in either bucket",)
+    assert "\nnothing was proved: no object under 'typo/' in either bucket\n" in rendered(report)
+    report = verify(wait=0.0, scope=EVERYTHING.limited_to(["in/a", "typo"]))
+    assert report.reasons == ("1 object in neither bucket",)
+    assert report.objects.absent == 1
+
+
+def test_an_object_that_s3_could_not_show_for_a_while_is_looked_at_again(
+    verify: Callable[..., Report], store: Any, fake_time: Any, head: Head
+) -> None:
+    store.put(head("a"), head("b"))
+    store.failures["a"] = AwsError("looking", "slow down", code="SlowDown", operation="HeadObject")
+
+    def end_storm(now: float) -> None:
+        if now > 7:
+            store.failures.clear()
+
+    fake_time.on_sleep = end_storm
+    for fail_fast in (False, True):
+        fake_time.seconds = 0.0
+        store.failures["a"] = AwsError("looking", "slow down", code="SlowDown", operation="HeadObject")
+        report = verify(fail_fast=fail_fast)
+        assert report.objects.counts[Outcome.PROVED] == 2
+        assert report.is_proved
+        assert 7 < report.objects.waited_seconds < 12
+    store.failures["a"] = AwsError("looking", "denied", code="AccessDenied", operation="HeadObject")
+    report = verify()
+    assert report.objects.waited_seconds == 0
+    assert report.reasons == ("1 object that could not be looked at",)
+
+
 def test_tags_that_cannot_be_read_are_not_taken_for_equal(
     verify: Callable[..., Report], store: Any, head: Head, source: Bucket
 ) -> None:
