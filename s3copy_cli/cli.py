@@ -211,7 +211,9 @@ class _Boundary:
             abandon_unwritable()
         except OSError as error:
             abandon_unwritable()
-            _say_error(Problem("Stdout", f"writing the result: {error}", "The command itself was carried out."))
+            _say_error(
+                Problem("Stdout", f"writing the result: {error.strerror}", "The command itself was carried out.")
+            )
             return ExitCode.FAILED
         if not self.wants_json:
             for problem in outcome.problems:
@@ -232,7 +234,7 @@ class _Boundary:
         abandon(sys.stdout)
         if isinstance(error, BrokenPipeError):
             return ExitCode.OK
-        _say_error(Problem("Stdout", f"writing the help: {error}", "Nothing was done."))
+        _say_error(Problem("Stdout", f"writing the help: {error.strerror}", "Nothing was done."))
         return ExitCode.FAILED
 
     def fail(self, error: S3CopyError, cause: BaseException) -> ExitCode:

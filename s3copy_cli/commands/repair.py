@@ -8,7 +8,7 @@ import click
 
 from s3copy_cli.commands.app import App
 from s3copy_cli.commands.common import Number, command
-from s3copy_cli.commands.verify import check_usage, same_objects
+from s3copy_cli.commands.verify import check_usage
 from s3copy_cli.errors import ExitCode
 from s3copy_cli.output.result import Problem, Result
 from s3copy_cli.wording import human_size, plural
@@ -77,7 +77,6 @@ def repair(
     everything is proved, 3 that something is not. It may be interrupted at any time and run again.
     """
     check_usage(keys, prefix, level, prove_all=False, tags=tags)
-    same = same_objects(keys, prefix, tags=tags)
     app.announce("Repairing" + (" (dry run)" if dry_run else ""))
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.operate.run import RepairOptions, repair_pipeline
@@ -122,21 +121,21 @@ def repair(
 
     def text(console: Console) -> None:
         if dry_run:
-            write_plan(report.plan, console, source=deployed.source.name, repair_command=app.command(f"repair{same}"))
+            write_plan(report.plan, console, source=deployed.source.name, repair_command=app.command("repair"))
             return
         write_text(
             report,
             console,
             propagate_deletes=deployed.propagate_deletes,
-            verify_command=app.command(f"verify{same}"),
-            prove_command=app.command(f"verify --level content{same}"),
+            verify_command=app.command("verify"),
+            prove_command=app.command("verify --level content"),
         )
 
     return Result(
         data=to_json(report, deployed, level),
         text=text,
         exit_code=_exit_code(report),
-        problems=_problems(report, app.command(f"repair{same}")),
+        problems=_problems(report, app.command("repair")),
     )
 
 
