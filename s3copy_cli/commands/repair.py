@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import click
 
 from s3copy_cli.commands.app import App
-from s3copy_cli.commands.common import command
+from s3copy_cli.commands.common import Number, command
 from s3copy_cli.commands.verify import check_usage
-from s3copy_cli.errors import ExitCode, UsageError
+from s3copy_cli.errors import ExitCode
 from s3copy_cli.output.result import Problem, Result
 from s3copy_cli.wording import human_size, plural
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would be brought back; do nothing.")
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0.1, max=1_000),
+    type=Number(0.1, 1_000, "objects a second"),
     default=50.0,
     show_default=True,
     metavar="N",
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0, max=86_400),
+    type=Number(0, 86_400, "seconds"),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -77,9 +76,7 @@ def repair(
     the dead-letter queue whose objects are in order by then, and verifies everything. Exit code 0 means that
     everything is proved, 3 that something is not. It may be interrupted at any time and run again.
     """
-    check_usage(keys, prefix, wait, level, prove_all=False, tags=tags)
-    if not math.isfinite(rate):
-        raise UsageError("reading --rate", f"{rate} is not a number of objects a second", "Pass e.g. --rate 50.")
+    check_usage(keys, prefix, level, prove_all=False, tags=tags)
     app.announce("Repairing" + (" (dry run)" if dry_run else ""))
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.operate.run import RepairOptions, repair_pipeline

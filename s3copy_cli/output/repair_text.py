@@ -164,4 +164,4 @@ def _indented(console: Console, text: str, style: str = "") -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    console.print(Padding(Text(text, style=style), (0, 0, 0, 4)))
+    console.print(Padding(Text(text, style=style), (0, 0, 0, 4), expand=False))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from s3copy_cli.output.report_files import is_stdout
 from s3copy_cli.output.safe import safe, shorten
 from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
 from s3copy_cli.verify.next_steps import Commands, iter_next_steps
@@ -37,6 +38,8 @@ _MEANINGS = {
     Outcome.UNPROVED: "could not be proved",
     Outcome.ERROR: "could not be looked at",
 }
+# Of several objects.
+_MEANINGS_OF_MANY = {**_MEANINGS, Outcome.DIFFERS: "differ"}
 _MAX_STREAMS = 5
 _MAX_KEYS_OF_CAUSE = 3
 _MAX_PARKED = 10
@@ -72,7 +75,7 @@ def write_text(
     console.print(Text(f"destination  {safe(report.destination_bucket)}"))
     if report.objects.listed:
         console.print()
-        console.print(_objects_table(report))
+        console.print(_objects_table(report, console))
         hidden = report.objects.total - len(report.objects.listed)
         if hidden:
             console.print(Text(_hidden(report), style="dim"))
@@ -90,7 +93,7 @@ def write_text(
     console.print()
     console.print(_summary(report))
     for file in written:
-        named = "stdout" if file.path == "-" else safe(file.path)
+        named = "stdout" if is_stdout(file.path) else safe(file.path)
         console.print(Text(f"{plural(file.lines, 'object')} ({file.kind}) written to {named}", style="dim"))
     console.print()
     for line, style in _verdict(report, setup_command, upload_command, repair_command, verify_command):
@@ -119,8 +122,12 @@ def _hidden(report: Report) -> str:
     """What is not shown, by outcome."""
     shown = Counter(result.outcome for result in report.objects.listed)
     rest = {outcome: report.objects.counts[outcome] - shown[outcome] for outcome in Outcome}
-    parts = [f"{count:,} {_MEANINGS[outcome]}" for outcome, count in rest.items() if count > 0]
+    parts = [_counted(outcome, count) for outcome, count in rest.items() if count > 0]
     return f"… and not shown: {', '.join(parts)} (--max-listed 0 shows all, --combined FILE writes all)"
+
+
+def _counted(outcome: Outcome, count: int) -> str:
+    return f"{count:,} {(_MEANINGS if count == 1 else _MEANINGS_OF_MANY)[outcome]}"
 
 
 def _write_findings(report: Report, console: Console) -> None:
@@ -132,7 +139,12 @@ def _write_findings(report: Report, console: Console) -> None:
             console.print(_indented(finding.remedy, style="bold"))
 
 
-def _objects_table(report: Report) -> Table:
+def _key(key: str, console: Console) -> str:
+    """A key within a line: short for a person, whole for a program or a file."""
+    return shorten(safe(key), _MAX_VALUE) if console.is_terminal else safe(key)
+
+
+def _objects_table(report: Report, console: Console) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -140,7 +152,7 @@ def _objects_table(report: Report) -> Table:
     table.add_column("", width=1)
     table.add_column("Key", overflow="fold", ratio=1)
     table.add_column("Size", justify="right", no_wrap=True)
-    table.add_column("ETag", overflow="fold", min_width=10, max_width=38)
+    table.add_column("ETag", overflow="fold", min_width=10, max_width=38 if console.is_terminal else None)
     for result in report.objects.listed:
         style = _STYLES[result.outcome]
         cells: list[RenderableType] = [
@@ -162,7 +174,7 @@ def _write_details(report: Report, console: Console) -> None:
         if not lines:
             continue
         console.print()
-        title = f"{result.outcome.sigil} {shorten(safe(result.key), _MAX_VALUE)}: {_MEANINGS[result.outcome]}"
+        title = f"{result.outcome.sigil} {_key(result.key, console)}: {_MEANINGS[result.outcome]}"
         console.print(Text(title, style=_STYLES[result.outcome]))
         for line in lines:
             console.print(_indented(line))
@@ -221,7 +233,7 @@ def _objects_line(report: Report) -> str:
     counts = report.objects.counts
     parts = [f"{counts[Outcome.PROVED]:,} proved"]
     parts += [
-        f"{counts[outcome]:,} {_MEANINGS[outcome]} ({outcome.sigil})"
+        f"{_counted(outcome, counts[outcome])} ({outcome.sigil})"
         for outcome in Outcome
         if outcome is not Outcome.PROVED and counts[outcome]
     ]
@@ -324,7 +336,7 @@ def _write_cause(report: CauseReport, console: Console) -> None:
         console.print(_indented(_value(cause.message, _MAX_CAUSE)))
     keys = [subject.key for subject in cause.subjects if subject.key is not None]
     if keys:
-        named = ", ".join(_value(key) for key in keys[:_MAX_KEYS_OF_CAUSE])
+        named = ", ".join(_key(key, console) for key in keys[:_MAX_KEYS_OF_CAUSE])
         more = f" and {len(keys) - _MAX_KEYS_OF_CAUSE:,} more" if len(keys) > _MAX_KEYS_OF_CAUSE else ""
         console.print(_indented(f"keys: {named}{more}"))
     if report.unrecovered:
@@ -335,7 +347,7 @@ def _indented(text: str, style: str = "") -> RenderableType:
     from rich.padding import Padding
     from rich.text import Text
 
-    return Padding(Text(text, style=style), (0, 0, 0, 4))
+    return Padding(Text(text, style=style), (0, 0, 0, 4), expand=False)
 
 
 def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:
@@ -343,7 +355,7 @@ def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:
 
     ordered = sorted(dead_letter.parked, key=lambda parked: parked.is_recovered)
     for parked in ordered[:_MAX_PARKED]:
-        key = _value(parked.event.key) if parked.event.key is not None else "(no key of the source bucket)"
+        key = _key(parked.event.key, console) if parked.event.key is not None else "(no key of the source bucket)"
         detail = f": {_value(parked.event.error)}" if parked.event.error else ""
         if parked.is_recovered:
             console.print(Text(f"~ parked, recovered: {key}", style="dim"))
