@@ -206,9 +206,10 @@ def _look_up(app: App, pipeline: Pipeline, choices: Choices, remote: RemoteState
             warnings.append(f"KMS key {found.arn}: {found.unchecked}")
         return found.arn
 
-    def bucket_key(kind: Kind) -> str | None:
+    def bucket_key(kind: Kind, *, is_named: bool) -> str | None:
         found = find_bucket_key(aws, pipeline, remote[kind])
-        if found and found.unchecked:
+        # Who named a key knows why.
+        if found and found.unchecked and not is_named:
             warnings.append(found.unchecked)
         return found.arn or None if found else None
 
@@ -220,8 +221,8 @@ def _look_up(app: App, pipeline: Pipeline, choices: Choices, remote: RemoteState
     references = [(one, SOURCE_OBJECTS) for one in settings.source_kms_keys]
     references += [(choices.options.kms_key_id, COPIES)] if choices.options.kms_key_id else []
     jobs: list[Callable[[], Any]] = [
-        lambda: bucket_key(Kind.SOURCE_BUCKET),
-        lambda: bucket_key(Kind.DESTINATION_BUCKET),
+        lambda: bucket_key(Kind.SOURCE_BUCKET, is_named=bool(settings.source_kms_keys)),
+        lambda: bucket_key(Kind.DESTINATION_BUCKET, is_named=bool(choices.options.kms_key_id)),
         lambda: concurrency_problem(aws, remote[Kind.FUNCTION], settings.reserved_concurrency),
         *([role] if settings.role_arn and check_role else []),
     ]

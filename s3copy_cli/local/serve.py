@@ -21,6 +21,7 @@ from typing import Any
 
 from s3copy_cli.local.bridging import invoke_rule_targets_asynchronously
 from s3copy_cli.local.deleted_functions import drop_events_of_deleted_functions
+from s3copy_cli.local.late_lines import keep_late_lines
 from s3copy_cli.local.launch import EXIT_FOLDER_IN_USE
 from s3copy_cli.local.locks import try_lock
 from s3copy_cli.local.paths import LocalPaths
@@ -125,6 +126,7 @@ async def _serve(paths: LocalPaths, record: ServerRecord, listener: int) -> None
     drop_events_of_deleted_functions(lambda_svc)
     invoke_rule_targets_asynchronously(eventbridge, lambda_svc)
     let_invocations_end(lambda_svc, lambda_runtime)
+    keep_late_lines(getattr(lambda_runtime, "Worker", None))
     _raise_descriptor_limit()
     saved = SavedState()
     loop = asyncio.get_running_loop()

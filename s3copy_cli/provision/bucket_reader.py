@@ -35,9 +35,9 @@ def read_adopted_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> 
     if answer(lambda: read(lambda: s3.head_bucket(**call)) or {}, BUCKET_MISSING) is None:
         return [RemoteResource(kind, name, is_adopted=True), policy]
     versioning = read(lambda: s3.get_bucket_versioning(**call))
-    encryption = read(
-        lambda: s3.get_bucket_encryption(**call), frozenset({"ServerSideEncryptionConfigurationNotFoundError"})
-    )
+    no_encryption = frozenset({"ServerSideEncryptionConfigurationNotFoundError"})
+    # {} where there is none, None where it may not be read.
+    encryption = read(lambda: answer(lambda: s3.get_bucket_encryption(**call), no_encryption) or {})
     rules = read(lambda: s3.get_bucket_policy(**call), frozenset({"NoSuchBucketPolicy"}))
     bucket = RemoteResource(
         kind,
@@ -46,7 +46,7 @@ def read_adopted_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> 
         is_adopted=True,
         attributes={
             **({names.VERSIONING: versioning.get("Status", "off")} if versioning is not None else {}),
-            **_default_encryption(encryption),
+            **(_default_encryption(encryption) if encryption is not None else {}),
         },
         policy=json.loads(rules["Policy"]) if rules else {},
     )

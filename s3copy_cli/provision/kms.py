@@ -13,7 +13,7 @@ from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import S3CopyError, UsageError
 from s3copy_cli.provision import resources as names
-from s3copy_cli.provision.resources import RemoteResource
+from s3copy_cli.provision.resources import Kind, RemoteResource
 
 _KEY_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
 _ALIAS = r"alias/[A-Za-z0-9/_-]+"
@@ -96,6 +96,14 @@ def find_bucket_key(aws: Aws, pipeline: Pipeline, bucket: RemoteResource) -> Kms
     Raises:
         AwsError: KMS failed the request.
     """
+    if bucket.is_adopted and bucket.exists and names.DEFAULT_ENCRYPTION not in bucket.attributes:
+        option = _OPTIONS[SOURCE_OBJECTS if bucket.kind is Kind.SOURCE_BUCKET else COPIES]
+        return KmsKey(
+            "",
+            f"the encryption of your {bucket.kind.value} {bucket.name} may not be read "
+            "(s3:GetEncryptionConfiguration): if it encrypts with a KMS key of yours, "
+            f"name the key with {option}, or the function may not use it",
+        )
     reference = bucket.attributes.get(names.BUCKET_KEY)
     if not reference or not str(bucket.attributes.get(names.DEFAULT_ENCRYPTION, "")).startswith("aws:kms"):
         return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,6 +21,17 @@ def answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
         if error_code(error) in missing:
             return None
         raise
+
+
+def one_by_one(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What the calls answer, made one after another."""
+    return [call() for call in calls]
+
+
+def side_by_side(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What the calls answer, all under way at the same time; raises what the first of them raises."""
+    with ThreadPoolExecutor(max_workers=len(calls)) as pool:
+        return list(pool.map(lambda call: call(), calls))
 
 
 def first_rule(found: Any, key: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from s3copy_cli.provision.bucket_reader import read_adopted_bucket
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
 from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical, find_statement, tls_statement
-from s3copy_cli.provision.reading import BUCKET_MISSING, first_rule
+from s3copy_cli.provision.reading import BUCKET_MISSING, first_rule, one_by_one, side_by_side
 from s3copy_cli.provision.reading import answer as _answer
 from s3copy_cli.provision.resources import BUCKET_POLICIES, Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import read_record
@@ -29,6 +29,8 @@ from s3copy_cli.provision.triggers import reading
 from s3copy_cli.provision.triggers.reading import tag_problem
 
 Answer = TypeVar("Answer")
+# Makes reads that do not depend on each other, in whatever way.
+MakeCalls = Callable[[Sequence[Callable[[], Any]]], list[Any]]
 LIFECYCLE_RULE_ID = "s3copy-abort-incomplete-uploads"
 QUEUE_MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 FUNCTION_MISSING = frozenset({"ResourceNotFoundException"})
@@ -97,7 +99,9 @@ def _read_joined_bucket(aws: Aws, pipeline: Pipeline, kind: Kind) -> list[Remote
     is_source = kind is Kind.SOURCE_BUCKET
     name = pipeline.source_bucket if is_source else pipeline.destination_bucket
     is_adopted = (pipeline.adopted_source_bucket if is_source else pipeline.adopted_destination_bucket) is not None
-    return (read_adopted_bucket if is_adopted else read_bucket)(aws, pipeline, kind, name)
+    if is_adopted:
+        return read_adopted_bucket(aws, pipeline, kind, name)
+    return read_bucket(aws, pipeline, kind, name, side_by_side)
 
 
 def _read_unused_bucket(aws: Aws, pipeline: Pipeline, kind: Kind) -> list[RemoteResource]:
@@ -136,12 +140,14 @@ def _recreated(pipeline: Pipeline, group: RemoteResource, function: RemoteResour
     return replace(group, is_ours=True, problem="") if lost_its_tag and is_written_to else group
 
 
-def read_bucket(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -> list[RemoteResource]:
+def read_bucket(
+    aws: Aws, pipeline: Pipeline, kind: Kind, name: str, make_calls: MakeCalls = one_by_one
+) -> list[RemoteResource]:
     """A bucket and its policy."""
     found = read_bucket_ownership(aws, pipeline, kind, name)
     if found.is_ours:
         # None where it went between two of the reads.
-        complete = _answer(lambda: _read_own_bucket(aws, pipeline, found), BUCKET_MISSING)
+        complete = _answer(lambda: _read_own_bucket(aws, pipeline, found, make_calls), BUCKET_MISSING)
         if complete is not None:
             return list(complete)
         found = RemoteResource(kind, name)
@@ -171,16 +177,23 @@ def read_bucket_ownership(aws: Aws, pipeline: Pipeline, kind: Kind, name: str) -
     return RemoteResource(kind, name, exists=True, is_ours=not problem, attributes=attributes, problem=problem)
 
 
-def _read_own_bucket(aws: Aws, pipeline: Pipeline, bucket: RemoteResource) -> list[RemoteResource]:
-    name = bucket.name
+def _read_own_bucket(
+    aws: Aws, pipeline: Pipeline, bucket: RemoteResource, make_calls: MakeCalls
+) -> list[RemoteResource]:
+    name, s3 = bucket.name, aws.s3
     call = {"Bucket": name, "ExpectedBucketOwner": pipeline.account_id}
-    block = _answer(lambda: aws.s3.get_public_access_block(**call), frozenset({"NoSuchPublicAccessBlockConfiguration"}))
-    ownership = _answer(
-        lambda: aws.s3.get_bucket_ownership_controls(**call), frozenset({"OwnershipControlsNotFoundError"})
-    )
-    encryption = _answer(
-        lambda: aws.s3.get_bucket_encryption(**call),
-        frozenset({"ServerSideEncryptionConfigurationNotFoundError"}),
+    no_block = frozenset({"NoSuchPublicAccessBlockConfiguration"})
+    no_ownership = frozenset({"OwnershipControlsNotFoundError"})
+    no_encryption = frozenset({"ServerSideEncryptionConfigurationNotFoundError"})
+    block, ownership, encryption, lifecycle, versioning, document = make_calls(
+        [
+            lambda: _answer(lambda: s3.get_public_access_block(**call), no_block),
+            lambda: _answer(lambda: s3.get_bucket_ownership_controls(**call), no_ownership),
+            lambda: _answer(lambda: s3.get_bucket_encryption(**call), no_encryption),
+            lambda: lifecycle_configuration(aws, pipeline, name),
+            lambda: s3.get_bucket_versioning(**call),
+            lambda: bucket_policy(aws, pipeline, name),
+        ]
     )
     default = first_rule(encryption, "ServerSideEncryptionConfiguration").get("ApplyServerSideEncryptionByDefault", {})
     attributes = {
@@ -189,10 +202,10 @@ def _read_own_bucket(aws: Aws, pipeline: Pipeline, bucket: RemoteResource) -> li
         names.OBJECT_OWNERSHIP: first_rule(ownership, "OwnershipControls").get("ObjectOwnership"),
         names.DEFAULT_ENCRYPTION: default.get("SSEAlgorithm"),
         names.BUCKET_KEY: default.get("KMSMasterKeyID"),
-        names.ABORT_UPLOADS: _abort_days(lifecycle_configuration(aws, pipeline, name).get("Rules", [])),
+        names.ABORT_UPLOADS: _abort_days(lifecycle.get("Rules", [])),
+        names.VERSIONING: versioning.get("Status", "off"),
     }
-    attributes[names.VERSIONING] = aws.s3.get_bucket_versioning(**call).get("Status", "off")
-    statement = find_statement(bucket_policy(aws, pipeline, name), tls_statement("")["Sid"])
+    statement = find_statement(document, tls_statement("")["Sid"])
     policy = RemoteResource(
         BUCKET_POLICIES[bucket.kind],
         name,

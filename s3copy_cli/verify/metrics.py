@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code, is_denied, translate_errors
-from s3copy_cli.verify.log_fold import Executions
+from s3copy_cli.verify.log_executions import Executions
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -22,6 +22,8 @@ _HOUR = 3600
 _MAX_DATAPOINTS = 1440
 # SQS keeps a message no longer; `setup` asks for all of it.
 PARKED_FOR = timedelta(days=14)
+# Lambda repeats a throttled event no longer: what was throttled earlier has run, or is parked.
+THROTTLED_FOR = timedelta(hours=6)
 # JSON name -> CloudWatch's name in AWS/Lambda.
 METRICS = {
     "received": "AsyncEventsReceived",
@@ -62,6 +64,7 @@ class Metrics:
         dropped_lately: the events dropped in the last 14 days; one that was parked earlier is no longer in the queue.
         event_age_ms: the longest time that an event waited for its execution; None if nobody knows it.
         rule_failed: events that EventBridge could not hand to the function; None without a rule, or if nobody knows it.
+        throttled_lately: the executions that could not start in the last 6 hours; their events may still be waiting.
     """
 
     measures: Mapping[str, Measure]
@@ -69,6 +72,7 @@ class Metrics:
     dropped_lately: int = 0
     event_age_ms: float | None = None
     rule_failed: int | None = None
+    throttled_lately: int = 0
 
     def value(self, name: str) -> int:
         """The number, 0 if nobody knows it."""
@@ -115,7 +119,12 @@ def read_metrics(
     if found is None:
         return Metrics(merge(None, executions), unreadable)
     return Metrics(
-        merge(found.sums, executions), unreadable, found.dropped_lately, found.event_age_ms, found.rule_failed
+        merge(found.sums, executions),
+        unreadable,
+        found.dropped_lately,
+        found.event_age_ms,
+        found.rule_failed,
+        found.throttled_lately,
     )
 
 
@@ -152,6 +161,7 @@ class _Found:
         sums: by name.
         dropped_lately: how many events were dropped while a parked one would still be in the queue.
         event_age_ms: the longest time that an event waited.
+        throttled_lately: how many executions were throttled while their events may still be waiting.
         not_shown: the metrics, in CloudWatch's words, that it refused or failed to show.
         rule_failed: events that EventBridge could not hand over; None without a rule.
     """
@@ -159,6 +169,7 @@ class _Found:
     sums: Mapping[str, int]
     dropped_lately: int
     event_age_ms: float | None
+    throttled_lately: int
     not_shown: tuple[str, ...] = ()
     rule_failed: int | None = None
 
@@ -179,7 +190,9 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
         queries.append(failed)
     rule_failed = 0.0
     sums: dict[str, float] = {}
-    dropped_lately = 0.0
+    lately = {"dropped": 0.0, "throttles": 0.0}
+    # Datapoints are stamped with the beginning of their period.
+    recent = {"dropped": now - PARKED_FOR, "throttles": now - THROTTLED_FOR - timedelta(seconds=period)}
     ages: list[float] = []
     not_shown: set[str] = set()
     pages = client.get_paginator("get_metric_data").paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
@@ -193,14 +206,15 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
                 ages.extend(result["Values"])
             elif result["Values"]:
                 sums[result["Id"]] = sums.get(result["Id"], 0.0) + sum(result["Values"])
-            if result["Id"] == "dropped":
+            if result["Id"] in lately:
                 values = zip(result.get("Timestamps", []), result["Values"], strict=False)
-                dropped_lately += sum(value for moment, value in values if moment > now - PARKED_FOR)
+                lately[result["Id"]] += sum(value for moment, value in values if moment > recent[result["Id"]])
     rounded = {name: round(value) for name, value in sums.items()}
     return _Found(
         rounded,
-        round(dropped_lately),
+        round(lately["dropped"]),
         max(ages, default=None),
+        round(lately["throttles"]),
         tuple(sorted(not_shown)),
         round(rule_failed) if rule_name else None,
     )

@@ -15,6 +15,7 @@ from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import checks
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.bucket_reader import read_adopted_bucket
 from s3copy_cli.provision.checks import concurrency_problem, role_warning
 from s3copy_cli.provision.kms import find_bucket_key
 from s3copy_cli.provision.plan import Action, Change
@@ -247,6 +248,21 @@ def test_a_log_group_that_was_made_again_is_ours_and_gets_its_tag_back(s3copy: R
     assert "has no tag" in s3copy("setup", expect=1).stderr
 
 
+def test_a_plan_makes_few_calls_and_only_reads(s3copy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3copy("setup", expect=0)
+    calls: list[str] = []
+    original = boto3.Session.__init__
+
+    def with_hook(self: boto3.Session, *arguments: Any, **keywords: Any) -> None:
+        original(self, *arguments, **keywords)
+        self.events.register("before-call", lambda model, **_: calls.append(model.name))
+
+    monkeypatch.setattr(boto3.Session, "__init__", with_hook)
+    s3copy("plan", expect=0)
+    assert len(calls) <= 28, calls
+    assert {call for call in calls if not call.startswith(("Get", "Head", "List", "Describe"))} == set()
+
+
 # What moto does not answer
 
 
@@ -357,3 +373,20 @@ def test_an_alias_of_the_bucket_that_kms_does_not_show_is_a_warning(stubbed: Aws
     assert found is not None
     assert found.arn == ""
     assert "not given the use" in found.unchecked
+
+
+@pytest.mark.parametrize(("kind", "option"), [(Kind.SOURCE_BUCKET, "--source-kms"), (Kind.DESTINATION_BUCKET, "--kms")])
+def test_an_encryption_that_may_not_be_read_is_a_warning(
+    stubbed: Aws, pipeline: Pipeline, kind: Kind, option: str
+) -> None:
+    with Stubber(stubbed.s3) as s3:
+        s3.add_response("head_bucket", {})
+        s3.add_response("get_bucket_versioning", {})
+        s3.add_client_error("get_bucket_encryption", "AccessDenied", http_status_code=403)
+        s3.add_client_error("get_bucket_policy", "NoSuchBucketPolicy")
+        bucket, _ = read_adopted_bucket(stubbed, pipeline, kind, "theirs")
+    found = find_bucket_key(stubbed, pipeline, bucket)
+    assert found is not None
+    assert found.arn == ""
+    assert "s3:GetEncryptionConfiguration" in found.unchecked
+    assert option in found.unchecked
