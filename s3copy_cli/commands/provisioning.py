@@ -26,7 +26,7 @@ from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan, plan_setup
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
-from s3copy_cli.provision.settings import Settings, settings_record
+from s3copy_cli.provision.settings import Settings, option_of, settings_record
 
 
 @dataclass(frozen=True)
@@ -164,14 +164,15 @@ def settings_data(choices: Choices) -> dict[str, Any]:
 
 def settings_lines(settings: Settings) -> list[str]:
     """What is not as it is by default, a line each."""
-    return [f"  {name.replace('_', ' '):<19} {_words(value)}" for name, value in settings_record(settings).items()]
+    record = settings_record(settings)
+    return [f"  {option_of(name).removeprefix('--'):<19} {_words(value)}" for name, value in record.items()]
 
 
 def _words(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join("=".join(one) if isinstance(one, list) else str(one) for one in value)
     if value is None:
-        return "for ever"
+        return "never"
     return "yes" if value is True else str(value)
 
 
