@@ -17,6 +17,7 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 # How long to wait for a copy's answer. The first is longer than the longest copy of one request (5 GiB); the others
 # are for what is begun when there is less time left: better our own failure than to be stopped by Lambda.
@@ -84,6 +85,12 @@ class Clients:
     def functions(self) -> LambdaClient:
         """For invoking this function again."""
         client: LambdaClient = self._make("lambda", _ATTEMPTS, _LOOK_READ_TIMEOUT_SECONDS, 1)
+        return client
+
+    @cached_property
+    def queues(self) -> SQSClient:
+        """For having failed messages of a queue come back."""
+        client: SQSClient = self._make("sqs", _ATTEMPTS, _LOOK_READ_TIMEOUT_SECONDS, 1)
         return client
 
     def _copying(self, attempts: int, seconds: float, connections: int) -> S3Client:

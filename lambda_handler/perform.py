@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from .clients import Clients, known_parameters
 from .compare import ObjectState
 from .errors import Failure, RequestError
+from .events import MAX_KEY_BYTES
 from .requests import (
     AbortUpload,
     Asked,
@@ -120,6 +121,8 @@ class Performer:
         return tuple(future.result() for future in futures)
 
     def _head(self, asked: Head) -> ObjectState | None:
+        if asked.side is Side.DESTINATION and self._is_too_long(asked.key):
+            return None  # there can be no such object, so there is nothing to compare or to delete
         parameters = self._object(asked.side, asked.key)
         if asked.side is Side.SOURCE:
             parameters |= self._known("HeadObject", ChecksumMode="ENABLED")
@@ -302,7 +305,19 @@ class Performer:
         return {"Bucket": self._bucket(side), "ExpectedBucketOwner": self._settings.expected_bucket_owner}
 
     def _object(self, side: Side, key: str) -> dict[str, Any]:
-        return {**self._in_bucket(side), "Key": key}
+        if side is Side.SOURCE:
+            return {**self._in_bucket(side), "Key": key}
+        if self._is_too_long(key):
+            prefix = self._settings.options.destination_prefix
+            message = (
+                f"with the destination prefix {prefix[:100]!a} the key has {_bytes(prefix + key)} bytes, S3 allows "
+                f"{MAX_KEY_BYTES}"
+            )
+            raise RequestError(Failure("KeyTooLong", message, permanent=True))
+        return {**self._in_bucket(side), "Key": self._settings.options.destination_key(key)}
+
+    def _is_too_long(self, key: str) -> bool:
+        return _bytes(self._settings.options.destination_key(key)) > MAX_KEY_BYTES
 
     def _copy_source(self, key: str, source: ObjectState) -> dict[str, Any]:
         return {
@@ -368,6 +383,10 @@ _PERFORMED_BY: Mapping[type, Callable[[Performer, Any], Any]] = {
     Continue: Performer._continue,
     Pause: Performer._pause,
 }
+
+
+def _bytes(key: str) -> int:
+    return len(key.encode())
 
 
 def _as_seen(destination: ObjectState | None) -> dict[str, str]:

@@ -19,6 +19,9 @@ SYNC_TAGS = "S3COPY_SYNC_TAGS"
 STORAGE_CLASS = "S3COPY_STORAGE_CLASS"
 FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"  # set by Lambda
 KMS_KEY_ID = "S3COPY_KMS_KEY_ID"
+PREFIX = "S3COPY_PREFIX"
+SUFFIX = "S3COPY_SUFFIX"
+DESTINATION_PREFIX = "S3COPY_DESTINATION_PREFIX"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ def _read_options(environment: Mapping[str, str]) -> Options:
         sync_tags=_is_on(environment, SYNC_TAGS),
         storage_class=storage_class,
         kms_key_id=environment.get(KMS_KEY_ID) or None,
+        prefix=environment.get(PREFIX, ""),
+        suffix=environment.get(SUFFIX, ""),
+        destination_prefix=environment.get(DESTINATION_PREFIX, ""),
     )
 
 

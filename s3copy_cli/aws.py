@@ -168,6 +168,11 @@ class Aws:
         return client
 
     @cached_property
+    def events(self) -> Any:
+        """The EventBridge client."""
+        return self._client("events")
+
+    @cached_property
     def sts(self) -> STSClient:
         """The STS client."""
         client: STSClient = self._client("sts")

@@ -165,6 +165,36 @@ class Pipeline:
         return f"arn:{self.partition}:sqs:{self.region}:{self.account_id}:{self.queue_name}"
 
     @property
+    def event_queue_name(self) -> str:
+        """The name of the queue that events wait in, where the trigger has one."""
+        return f"{self.name}-events"
+
+    @property
+    def event_queue_arn(self) -> str:
+        """That queue's ARN."""
+        return f"arn:{self.partition}:sqs:{self.region}:{self.account_id}:{self.event_queue_name}"
+
+    @property
+    def event_queue_policy_name(self) -> str:
+        """The name of the role's inline policy that lets the function take events from that queue."""
+        return f"{self.name}-event-queue"
+
+    @property
+    def rule_name(self) -> str:
+        """The name of the EventBridge rule, where the trigger is one; also the id of its target."""
+        return f"{self.name}-copy"
+
+    @property
+    def rule_arn(self) -> str:
+        """That rule's ARN; it is on the default event bus, the only one that S3 sends to."""
+        return f"arn:{self.partition}:events:{self.region}:{self.account_id}:rule/{self.rule_name}"
+
+    @property
+    def rule_permission_id(self) -> str:
+        """The statement id of the permission that lets EventBridge invoke the function."""
+        return f"{self.name}-rule"
+
+    @property
     def permission_id(self) -> str:
         """The statement id of the permission that lets S3 invoke the function."""
         return f"{self.name}-source-bucket"

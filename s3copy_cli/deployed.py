@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -28,6 +29,9 @@ ENV_PROPAGATE_DELETES = "S3COPY_PROPAGATE_DELETES"
 ENV_SYNC_TAGS = "S3COPY_SYNC_TAGS"
 ENV_STORAGE_CLASS = "S3COPY_STORAGE_CLASS"
 ENV_KMS_KEY_ID = "S3COPY_KMS_KEY_ID"
+ENV_PREFIX = "S3COPY_PREFIX"
+ENV_SUFFIX = "S3COPY_SUFFIX"
+ENV_DESTINATION_PREFIX = "S3COPY_DESTINATION_PREFIX"
 # Only a record of what the owner agreed to; the function does not read it.
 ENV_ACCEPT_PERMANENT_DELETES = "S3COPY_ACCEPT_PERMANENT_DELETES"
 # What only setup has to remember (provision/settings.py); the function does not read it.
@@ -51,6 +55,10 @@ class DeployedPipeline:
         sync_tags: whether a change of tags alone is carried over.
         keeps_storage_class: whether copies are to have the storage class of the source.
         kms_key_id: the KMS key that copies are encrypted with; empty if the bucket's default holds.
+        trigger: what starts the function: "s3", "sqs" or "eventbridge".
+        prefix: only keys that begin so are copied.
+        suffix: only keys that end so are copied.
+        destination_prefix: stands before the whole key at the destination.
     """
 
     pipeline: Pipeline
@@ -63,6 +71,18 @@ class DeployedPipeline:
     sync_tags: bool = False
     keeps_storage_class: bool = False
     kms_key_id: str = ""
+    trigger: str = "s3"
+    prefix: str = ""
+    suffix: str = ""
+    destination_prefix: str = ""
+
+    def covers(self, key: str) -> bool:
+        """Whether a key of the source is one of those that are copied."""
+        return key.startswith(self.prefix) and key.endswith(self.suffix)
+
+    def destination_key(self, key: str) -> str:
+        """What a key of the source is called at the destination."""
+        return self.destination_prefix + key
 
 
 def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedPipeline:
@@ -116,6 +136,10 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
         sync_tags=variables.get(ENV_SYNC_TAGS) == "1",
         keeps_storage_class=variables.get(ENV_STORAGE_CLASS) == "keep",
         kms_key_id=variables.get(ENV_KMS_KEY_ID, ""),
+        trigger=recorded_trigger(variables.get(ENV_SETTINGS, "")),
+        prefix=variables.get(ENV_PREFIX, ""),
+        suffix=variables.get(ENV_SUFFIX, ""),
+        destination_prefix=variables.get(ENV_DESTINATION_PREFIX, ""),
         created_at=created_at,
         log_retention_days=log_retention_days,
     )
@@ -129,6 +153,15 @@ def recorded_pipeline(pipeline: Pipeline, variables: Mapping[str, str]) -> Pipel
     return pipeline.joining(
         variables.get(ENV_SOURCE_BUCKET), variables.get(ENV_DESTINATION_BUCKET), variables.get(ENV_DESTINATION_REGION)
     )
+
+
+def recorded_trigger(settings: str) -> str:
+    """The trigger that a function's settings name; S3 where they name none, or cannot be read."""
+    try:
+        trigger = json.loads(settings or "{}").get("trigger")
+    except (ValueError, AttributeError):
+        return "s3"
+    return trigger if trigger in ("sqs", "eventbridge") else "s3"
 
 
 def function_tags(aws: Aws, answer: GetFunctionResponseTypeDef) -> Mapping[str, str]:

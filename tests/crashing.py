@@ -163,11 +163,13 @@ class Scenario:
         command: the command line that dies.
         prepare: makes the world; the account is empty before.
         afterwards: the command line that has to finish what was begun; the same one unless given.
+        put_away: after the teardown: looks at what of the world was not ours, and removes it.
     """
 
     command: tuple[str, ...]
     prepare: Callable[[], None]
     afterwards: tuple[str, ...] = ()
+    put_away: Callable[[], None] = lambda: None
 
     def record(self) -> list[Point]:
         """Run it undisturbed; where it may die."""
@@ -193,6 +195,7 @@ class Scenario:
             plan = run("setup", "--dry-run", "--json").data
             assert set(plan["counts"]) <= {"keep", "n/a"}, plan["steps"]
         run("teardown", "--yes")
+        self.put_away()
 
 
 def chosen(points: list[Point], sample: str) -> list[Point]:

@@ -29,7 +29,8 @@ _STORAGE_CLASSES = (
     "DEEP_ARCHIVE",
     "REDUCED_REDUNDANCY",
 )
-_COPYING, _FUNCTION, _BUCKETS, _ACCESS = "Copying", "Function and logs", "Buckets", "Role and tags"
+_COPYING, _TRIGGER, _FUNCTION, _BUCKETS = "Copying", "Trigger", "Function and logs", "Buckets"
+_ACCESS = "Role and tags"
 
 
 class _Cleared:
@@ -106,6 +107,28 @@ _OPTIONS = (
         "--kms-key-id",
         metavar="KEY",
         help='Encrypt the copies with this KMS key (id, alias or ARN); "" as the bucket does by default.',
+    ),
+    _option(_COPYING, "--prefix", metavar="P", help='Copy only keys that begin with P; "" for all again.'),
+    _option(_COPYING, "--suffix", metavar="S", help='Copy only keys that end with S; "" for all again.'),
+    _option(
+        _COPYING,
+        "--destination-prefix",
+        metavar="P",
+        help='Put P before the whole key at the destination; "" for the same key again.',
+    ),
+    _option(
+        _TRIGGER,
+        "--trigger",
+        type=click.Choice(["s3", "sqs", "eventbridge"]),
+        help="What starts the function: S3 itself, a queue of events, or a rule of EventBridge.",
+    ),
+    _option(
+        _TRIGGER,
+        "--handover-wait",
+        "handover_seconds",
+        type=click.FloatRange(min=0, max=3600),
+        metavar="SECONDS",
+        help="How long both triggers stay when one replaces the other. [default: 300]",
     ),
     _option(
         _COPYING,
@@ -186,7 +209,10 @@ _OPTIONS = (
         help="Forget what was chosen about function, logs and buckets: defaults for what is not given.",
     ),
 )
-_COPY_NAMES = ("propagate_deletes", "accept_permanent_deletes", "sync_tags", "storage_class", "kms_key_id")
+_COPY_NAMES = (
+    *("propagate_deletes", "accept_permanent_deletes", "sync_tags", "storage_class", "kms_key_id"),
+    *("prefix", "suffix", "destination_prefix"),
+)
 
 
 def pipeline_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -219,6 +245,7 @@ def given_choices(parameters: dict[str, Any]) -> GivenChoices:
     options = GivenOptions(**{name: left.pop(name) for name in _COPY_NAMES})
     reset_settings = left.pop("reset_settings")
     buckets = {name: left.pop(name) for name in ("source_bucket", "destination_bucket")}
+    left.pop("handover_seconds")  # about this run, and not about the pipeline
     settings: dict[str, Any] = {
         name: None if value is CLEARED else value for name, value in left.items() if value not in (None, ())
     }

@@ -36,9 +36,14 @@ def plan(app: App, show_policy: bool, **parameters: Any) -> Result:
     from s3copy_cli.provision.policy import trust_policy
 
     is_told = options_on_the_line()
-    planned = make_plan(app, given_choices(parameters), check_role=not show_policy)
+    planned = make_plan(
+        app,
+        given_choices(parameters),
+        check_role=not show_policy,
+        handover_seconds=parameters["handover_seconds"],
+    )
     found, pipeline = planned.plan, planned.desired.pipeline
-    policies = {"trust_policy": trust_policy(), "role_policy": dict(planned.desired.role_document)}
+    policies = {"trust_policy": trust_policy(), "role_policy": dict(planned.desired.needed_document)}
 
     def text(console: Console) -> None:
         if show_policy:

@@ -19,7 +19,7 @@ from s3copy_cli.provision.adoption import check_given_buckets, find_buckets
 from s3copy_cli.provision.checks import concurrency_problem, role_warning
 from s3copy_cli.provision.choices import Choices, GivenChoices, recorded_choices, resolve
 from s3copy_cli.provision.denials import describe_denials
-from s3copy_cli.provision.desired import BucketKeys, DesiredState, desired_state
+from s3copy_cli.provision.desired import HANDOVER_SECONDS, BucketKeys, DesiredState, desired_state
 from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.kms import COPIES, SOURCE_OBJECTS, find_bucket_key, find_key
 from s3copy_cli.provision.package import build_package
@@ -75,13 +75,16 @@ def read_pipeline(app: App) -> tuple[Pipeline, RemoteResource]:
     return recorded_pipeline(pipeline, variables), function
 
 
-def make_plan(app: App, given: GivenChoices, *, check_role: bool = True) -> Planned:
+def make_plan(
+    app: App, given: GivenChoices, *, check_role: bool = True, handover_seconds: float | None = None
+) -> Planned:
     """Read what is there and decide what a setup would do; changes nothing.
 
     Args:
         app: the run.
         given: what the command line says.
         check_role: look at a role of the owner's.
+        handover_seconds: how long an old trigger stays in force next to a new one; None for what AWS needs.
 
     Raises:
         S3CopyError: something stands in the way, or a choice cannot be kept.
@@ -92,7 +95,14 @@ def make_plan(app: App, given: GivenChoices, *, check_role: bool = True) -> Plan
     pipeline = find_buckets(app.aws, app.pipeline, choices)
     remote = world.read_remote_state(app.aws, pipeline, function)
     found = _look_up(app, pipeline, choices, remote, check_role=check_role)
-    desired = desired_for(app, pipeline, found.choices, keys=found.keys, is_reservable=found.is_reservable)
+    desired = desired_for(
+        app,
+        pipeline,
+        found.choices,
+        keys=found.keys,
+        is_reservable=found.is_reservable,
+        handover_seconds=handover_seconds,
+    )
     plan = plan_setup(desired, remote, app.command("setup"))
     for warning in found.warnings:
         app.terminal.warn(warning)
@@ -100,7 +110,13 @@ def make_plan(app: App, given: GivenChoices, *, check_role: bool = True) -> Plan
 
 
 def desired_for(
-    app: App, pipeline: Pipeline, choices: Choices, *, keys: BucketKeys | None = None, is_reservable: bool = True
+    app: App,
+    pipeline: Pipeline,
+    choices: Choices,
+    *,
+    keys: BucketKeys | None = None,
+    is_reservable: bool = True,
+    handover_seconds: float | None = None,
 ) -> DesiredState:
     """The pipeline as it ought to be where this run works, with these choices.
 
@@ -108,6 +124,7 @@ def desired_for(
         app: the run.
         pipeline: with the buckets that it joins.
         choices: what the owner chose.
+        handover_seconds: how long an old trigger stays in force next to a new one; None for what AWS needs.
         keys: by which the buckets encrypt.
         is_reservable: whether Lambda would keep as many executions as are to be kept.
     """
@@ -115,11 +132,14 @@ def desired_for(
     if not app.aws.s3_is_https:
         place = "on the embedded AWS" if app.aws.is_embedded else f"at {app.aws.endpoint_url}"
         tls_not_applicable = f"not applicable {place}: it speaks plain HTTP and the policy would lock everybody out"
+    if handover_seconds is None:
+        handover_seconds = 0.0 if app.aws.is_embedded else HANDOVER_SECONDS
     return desired_state(
         pipeline,
         build_package(),
         choices,
         tls_not_applicable=tls_not_applicable,
+        handover_seconds=handover_seconds,
         keys=keys or BucketKeys(),
         is_reservable=is_reservable,
     )

@@ -45,7 +45,7 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
     )
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
 
-    planned = make_plan(app, given_choices(parameters))
+    planned = make_plan(app, given_choices(parameters), handover_seconds=parameters["handover_seconds"])
     plan, choices = planned.plan, planned.choices
     if not dry_run:
         execute(app, planned.desired, plan)

@@ -21,6 +21,7 @@ _SIGNS = {
     Action.NOT_APPLICABLE: ("·", "dim"),
     Action.DELETE: ("-", "red"),
     Action.LEAVE: ("!", "yellow"),
+    Action.WAIT: (".", "dim"),
 }
 _LONGEST_VALUE = 60
 _DOCUMENTS = frozenset({names.TRUST, names.DOCUMENT, names.TLS_ONLY})
@@ -41,7 +42,7 @@ def print_plan(console: Console, plan: Plan) -> None:
         sign, style = _SIGNS[step.action]
         line = Text.assemble((f"{sign} {step.action.value:<6}", style), f"  {step.kind.value:<25}  {safe(step.name)}")
         console.print(line, soft_wrap=True)
-        if step.action in {Action.NOT_APPLICABLE, Action.LEAVE}:
+        if step.action in {Action.NOT_APPLICABLE, Action.LEAVE, Action.WAIT}:
             console.print(Text(f"{'':<10}{safe(step.reason)}", "dim"), soft_wrap=True)
         for change in step.changes:
             console.print(Text(f"{'':<10}{_change_line(change)}"), soft_wrap=True)

@@ -17,6 +17,7 @@ from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.plan import Action, Change, Step
 from s3copy_cli.provision.policy import tls_statement, with_statement
 from s3copy_cli.provision.tag_writer import ensure_tags
+from s3copy_cli.provision.triggers.reading import tag_problem
 
 _BUSY_OR_NEW = propagation.any_of(propagation.is_bucket_busy, propagation.is_bucket_not_visible_yet)
 
@@ -74,7 +75,7 @@ class BucketWriter:
             # AWS takes the tags with CreateBucket; some compatible services ignore them there.
             context.aws.s3.put_bucket_tagging(**self._owned(step.name), Tagging={"TagSet": self._wanted_tags()})
             return
-        problem = remote.tag_problem(context.pipeline, tags)
+        problem = tag_problem(context.pipeline, tags)
         context.refuse_foreign(
             step, names.RemoteResource(step.kind, step.name, exists=True, is_ours=not problem, problem=problem)
         )

@@ -87,4 +87,4 @@ class Context:
 
 def make_clients(aws: Aws) -> None:
     """Make the clients that threads are going to share: making one is not thread-safe, using it is."""
-    _ = (aws.s3, aws.iam, aws.lambda_, aws.logs, aws.sqs)
+    _ = (aws.s3, aws.iam, aws.lambda_, aws.logs, aws.sqs, aws.events)

@@ -18,11 +18,12 @@ from s3copy_cli.errors import UsageError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.choices import Choices, check_environment_size, choice_environment
 from s3copy_cli.provision.notifications import trigger_entry
-from s3copy_cli.provision.options import CopyOptions, option_attributes, option_environment, trigger_events
+from s3copy_cli.provision.options import CopyOptions, option_attributes, option_environment
 from s3copy_cli.provision.package import HANDLER, Package
 from s3copy_cli.provision.policy import canonical, role_policy, tls_statement, trust_policy
 from s3copy_cli.provision.resources import DesiredResource, Kind
 from s3copy_cli.provision.settings import DAY_SECONDS, NO_BOUNDARY, Settings, settings_record
+from s3copy_cli.provision.triggers.wanted import Trigger, event_queue_access, trigger_resources
 
 # The same for every pipeline.
 # 14 days is SQS's most; 2 retries and 6 hours are Lambda's (PutFunctionEventInvokeConfig).
@@ -30,6 +31,8 @@ QUEUE_RETENTION_SECONDS = 14 * DAY_SECONDS
 MAX_RETRIES = 2
 MAX_EVENT_AGE_SECONDS = 21_600
 ABORT_UPLOADS_AFTER_DAYS = 7
+# S3 User Guide, "Enabling Amazon EventBridge": changes take about five minutes to take effect.
+HANDOVER_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class DesiredState:
         choices: what the owner chose.
         role_document: what the function needs to be allowed.
         resources: by kind, in the order of building.
+        handover_seconds: how long an old trigger stays in force next to a new one.
     """
 
     pipeline: Pipeline
@@ -49,6 +53,15 @@ class DesiredState:
     choices: Choices
     role_document: Mapping[str, Any]
     resources: Mapping[Kind, DesiredResource]
+    handover_seconds: float = 0.0
+
+    @property
+    def needed_document(self) -> Mapping[str, Any]:
+        """What the function's role has to allow in all, also where it is in several policies."""
+        if Kind.EVENT_QUEUE_ACCESS not in self.resources:
+            return self.role_document
+        added = event_queue_access(self.pipeline)["Statement"]
+        return {**self.role_document, "Statement": [*self.role_document["Statement"], *added]}
 
     @property
     def options(self) -> CopyOptions:
@@ -96,20 +109,16 @@ def wanted_role_policy(pipeline: Pipeline, choices: Choices, keys: BucketKeys = 
     )
 
 
-def permission_statement(pipeline: Pipeline) -> dict[str, str]:
-    """Who may invoke the function: S3, for the source bucket, as this account's own."""
-    return {
-        "principal": "s3.amazonaws.com",
-        "action": "lambda:InvokeFunction",
-        "source arn": pipeline.bucket_arn(pipeline.source_bucket),
-        "source account": pipeline.account_id,
-    }
-
-
 def wanted_entry(desired: DesiredState) -> dict[str, Any]:
     """Our entry in the source bucket's notifications."""
     attributes = desired.resources[Kind.TRIGGER].attributes
-    return trigger_entry(desired.pipeline, attributes[names.EVENTS])
+    return trigger_entry(
+        desired.pipeline,
+        attributes[names.EVENTS],
+        queue_arn=attributes.get(names.QUEUE_ARN, ""),
+        prefix=attributes.get(names.PREFIX, ""),
+        suffix=attributes.get(names.SUFFIX, ""),
+    )
 
 
 def desired_state(
@@ -118,6 +127,7 @@ def desired_state(
     choices: Choices | None = None,
     *,
     tls_not_applicable: str = "",
+    handover_seconds: float = HANDOVER_SECONDS,
     keys: BucketKeys = BucketKeys(),
     is_reservable: bool = True,
 ) -> DesiredState:
@@ -128,6 +138,7 @@ def desired_state(
         package: the function's code.
         choices: what the owner chose; None takes the defaults.
         tls_not_applicable: why a TLS-only bucket policy would lock everybody out here; "" where it would not.
+        handover_seconds: how long an old trigger stays in force next to a new one.
         keys: by which the buckets encrypt.
         is_reservable: whether Lambda would keep as many executions as are to be kept; else they stay as they are.
 
@@ -200,14 +211,19 @@ def desired_state(
                 names.ON_FAILURE: pipeline.queue_arn,
             },
         ),
-        DesiredResource(Kind.PERMISSION, pipeline.permission_id, {names.STATEMENT: permission_statement(pipeline)}),
-        DesiredResource(
-            Kind.TRIGGER,
-            pipeline.notification_id,
-            {names.EVENTS: trigger_events(copying), names.FUNCTION_ARN: pipeline.function_arn},
+        *trigger_resources(
+            pipeline,
+            Trigger(settings.trigger),
+            copying,
+            timeout_seconds=settings.timeout_seconds,
+            tags=tags,
+            not_our_role=not_our_role,
+            reserved_concurrency=settings.reserved_concurrency if is_reservable else None,
         ),
     ]
-    return DesiredState(pipeline, package, chosen, document, {resource.kind: resource for resource in all_resources})
+    by_kind = {resource.kind: resource for resource in all_resources}
+    in_order = {kind: by_kind[kind] for kind in Kind if kind in by_kind}
+    return DesiredState(pipeline, package, chosen, document, in_order, handover_seconds)
 
 
 def _buckets(pipeline: Pipeline, settings: Settings, tls_not_applicable: str) -> list[DesiredResource]:

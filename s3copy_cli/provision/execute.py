@@ -9,9 +9,7 @@ from functools import partial
 from threading import Event
 from typing import Any
 
-from botocore.exceptions import ClientError
-
-from s3copy_cli.aws import Aws, error_code, translate_errors
+from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
@@ -23,13 +21,14 @@ from s3copy_cli.provision.parallel import Outcome, raise_failures, stoppable, ta
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.policy import trust_policy
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.removal import Remover
-from s3copy_cli.provision.resources import Kind, RemoteResource
+from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
-from s3copy_cli.provision.trigger_writer import ensure_trigger
+from s3copy_cli.provision.trigger_writer import ensure_switch, ensure_trigger
+from s3copy_cli.provision.triggers import writing
+from s3copy_cli.provision.triggers.removing import TriggerRemover
 from s3copy_cli.s3 import Bucket
-
-_QUEUE_EXISTS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,9 @@ class Executor:
 
     def _take(self, step: Step) -> None:
         if step.action is Action.DELETE:
+            if step.kind is Kind.EVENT_SOURCE_MAPPING:
+                # Another trigger has taken over, but these events have come by this one.
+                TriggerRemover(self.aws, self.pipeline, self._context(step).patience).wait_until_drained()
             self._remover.remove(step)
             return
         verb = "creating" if step.action is Action.CREATE else "updating"
@@ -133,7 +135,9 @@ class Executor:
             names.QUEUE_ENCRYPTION: ("SqsManagedSseEnabled", "true"),
         }
         if step.action is Action.CREATE:
-            self._create_queue(step, dict(values.values()))
+            create_queue(
+                self._context(step), step, dict(values.values()), lambda: remote.read_queue(self.aws, self.pipeline)
+            )
             return
         # Only what differs: a KMS key that was set by hand stays.
         attributes = dict(values[change.attribute] for change in step.changes if change.attribute in values)
@@ -141,44 +145,6 @@ class Executor:
         if attributes:
             url = self.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
             self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
-
-    def _create_queue(self, step: Step, attributes: dict[str, str]) -> None:
-        context = self._context(step)
-
-        def read() -> RemoteResource:
-            return remote.read_queue(self.aws, self.pipeline)
-
-        # CreateQueue answers for a queue that is there already as for a new one, so it has to be asked for before,
-        # and looked at afterwards.
-        if read().exists:
-            context.adopt(step, read)
-            return
-        try:
-            # SQS keeps a deleted queue's name for a minute.
-            context.retry(
-                lambda: self.aws.sqs.create_queue(
-                    QueueName=step.name,
-                    Attributes=attributes,  # type: ignore[arg-type]
-                    tags=context.tags,
-                ),
-                propagation.is_queue_name_resting,
-            )
-        except ClientError as error:
-            # It has other attributes than the new one was to have.
-            if error_code(error) not in _QUEUE_EXISTS:
-                raise
-            context.adopt(step, read)
-            return
-        found = read()
-
-        def is_ours() -> bool:
-            nonlocal found
-            found = found if found.is_ours else read()
-            return found.is_ours
-
-        # A new queue, and its tags, may take a moment to be seen.
-        context.patience.until(is_ours)
-        context.refuse_foreign(step, found)
 
     def _ensure_role(self, step: Step) -> None:
         document, context = json.dumps(trust_policy()), self._context(step)
@@ -229,6 +195,17 @@ class Executor:
         )
 
 
+TRIGGER_WRITERS: dict[Kind, Callable[[Context, Step], None]] = {
+    Kind.DEAD_LETTER_QUEUE_POLICY: writing.ensure_dead_letter_queue_policy,
+    Kind.EVENT_QUEUE: writing.ensure_event_queue,
+    Kind.EVENT_QUEUE_ACCESS: writing.ensure_event_queue_access,
+    Kind.EVENT_SOURCE_MAPPING: writing.ensure_mapping,
+    Kind.RULE: writing.ensure_rule,
+    Kind.RULE_TARGET: writing.ensure_rule_target,
+    Kind.EVENTBRIDGE_SWITCH: lambda context, _: ensure_switch(context),
+    Kind.HANDOVER: lambda context, _: writing.hand_over(context),
+}
+
 # Who writes what: one line for each kind.
 WRITERS: dict[Kind, Callable[[Executor, Step], None]] = {
     Kind.SOURCE_BUCKET: lambda executor, step: executor._buckets(step).ensure(step),
@@ -242,5 +219,10 @@ WRITERS: dict[Kind, Callable[[Executor, Step], None]] = {
     Kind.FUNCTION: lambda executor, step: executor._function(step).ensure(step),
     Kind.ASYNC_INVOCATION: lambda executor, step: executor._function(step).ensure_async_invocation(),
     Kind.PERMISSION: lambda executor, step: executor._function(step).ensure_permission(step),
+    Kind.RULE_PERMISSION: lambda executor, step: executor._function(step).ensure_permission(step),
     Kind.TRIGGER: lambda executor, step: ensure_trigger(executor._context(step)),
+    **{
+        kind: lambda executor, step, write=write: write(executor._context(step), step)  # type: ignore[misc]
+        for kind, write in TRIGGER_WRITERS.items()
+    },
 }

@@ -16,7 +16,6 @@ from s3copy_cli.provision.desired import (
     MAX_EVENT_AGE_SECONDS,
     MAX_RETRIES,
     function_environment,
-    permission_statement,
 )
 from s3copy_cli.provision.function_state import function_state, function_state_reason
 from s3copy_cli.provision.plan import Action, Step
@@ -78,25 +77,27 @@ class FunctionWriter:
         )
 
     def ensure_permission(self, step: Step) -> None:
-        """Let the source bucket start the function."""
-        pipeline, lambda_ = self.context.pipeline, self.context.aws.lambda_
-        wanted = permission_statement(pipeline)
+        """Let the source bucket, or the rule, start the function."""
+        name, lambda_ = self.context.pipeline.function_name, self.context.aws.lambda_
+        wanted = self.context.desired.resources[step.kind].attributes[names.STATEMENT]
+        # EventBridge names no account besides that in the rule's ARN.
+        account = {"SourceAccount": wanted["source account"]} if wanted["source account"] else {}
         if step.action is Action.UPDATE:
-            lambda_.remove_permission(FunctionName=pipeline.function_name, StatementId=pipeline.permission_id)
+            lambda_.remove_permission(FunctionName=name, StatementId=step.name)
         try:
             self.context.retry(
                 lambda: lambda_.add_permission(
-                    FunctionName=pipeline.function_name,
-                    StatementId=pipeline.permission_id,
+                    FunctionName=name,
+                    StatementId=step.name,
                     Action=wanted["action"],
                     Principal=wanted["principal"],
                     SourceArn=wanted["source arn"],
-                    SourceAccount=wanted["source account"],
+                    **account,
                 ),
                 propagation.is_update_in_progress,
             )
         except lambda_.exceptions.ResourceConflictException:
-            self.context.on_wait(f"the permission {pipeline.permission_id} appeared meanwhile")
+            self.context.on_wait(f"the permission {step.name} appeared meanwhile")
 
     def _create(self, step: Step) -> None:
         pipeline, lambda_ = self.context.pipeline, self.context.aws.lambda_

@@ -62,6 +62,14 @@ def notified_by(entry: Mapping[str, Any]) -> str:
     return next((str(entry[whom]) for whom in _KINDS.values() if whom in entry), "")
 
 
+def filter_words(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry's prefix and suffix, where it has any; a filter that is none of these as it is."""
+    words = {name: value for name in ("prefix", "suffix") if (value := _filter_value(entry, name))}
+    rules = entry.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    is_all = len(words) == len([rule for rule in rules if rule.get("Value")])
+    return words if is_all else {"filter": entry["Filter"]}
+
+
 def without_entry(configuration: Mapping[str, Any], entry_id: str) -> dict[str, Any]:
     """The configuration with all entries but that of this id, of whatever kind it is."""
     others = {kind: [one for one in configuration.get(kind, []) if one.get("Id") != entry_id] for kind in _KINDS}

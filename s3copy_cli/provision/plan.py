@@ -13,6 +13,7 @@ from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.desired import DesiredState, wanted_entry
 from s3copy_cli.provision.notifications import describe_overlap
 from s3copy_cli.provision.resources import DesiredResource, Kind, RemoteResource, RemoteState
+from s3copy_cli.provision.triggers.wanted import TRIGGER_KINDS
 
 
 class Action(str, Enum):
@@ -24,9 +25,10 @@ class Action(str, Enum):
     NOT_APPLICABLE = "n/a"
     DELETE = "delete"
     LEAVE = "leave"
+    WAIT = "wait"
 
 
-CHANGING = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
+CHANGING = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE, Action.WAIT})
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ class Plan:
 # The resources that deploy looks after.
 DEPLOY_KINDS = (Kind.FUNCTION,)
 # What hangs on the function and goes with it.
-_FUNCTION_PARTS = (Kind.ASYNC_INVOCATION, Kind.PERMISSION)
+_FUNCTION_PARTS = (Kind.ASYNC_INVOCATION, Kind.PERMISSION, Kind.RULE_PERMISSION)
+# What may be there without being ours, and in nobody's way.
+_SHARED_KINDS = frozenset({Kind.EVENTBRIDGE_SWITCH})
 # What the function needs before it can be updated.
 _DEPLOY_NEEDS = (Kind.ROLE, Kind.FUNCTION)
 
@@ -87,13 +91,21 @@ _DEPLOY_NEEDS = (Kind.ROLE, Kind.FUNCTION)
 TEARDOWN_ORDER = (
     Kind.TRIGGER,
     Kind.FORMER_TRIGGER,
+    Kind.EVENTBRIDGE_SWITCH,
+    Kind.RULE_TARGET,
+    Kind.RULE,
+    Kind.EVENT_SOURCE_MAPPING,
     Kind.PERMISSION,
+    Kind.RULE_PERMISSION,
     Kind.FUNCTION,
     Kind.SOURCE_BUCKET,
     Kind.DESTINATION_BUCKET,
     Kind.UNUSED_SOURCE_BUCKET,
     Kind.UNUSED_DESTINATION_BUCKET,
+    Kind.EVENT_QUEUE,
+    Kind.DEAD_LETTER_QUEUE_POLICY,
     Kind.DEAD_LETTER_QUEUE,
+    Kind.EVENT_QUEUE_ACCESS,
     Kind.ROLE_POLICY,
     Kind.ROLE,
     Kind.LOG_GROUP,
@@ -113,6 +125,9 @@ _TAG_COMMANDS = {
     Kind.LOG_GROUP: "aws logs tag-resource --resource-arn {log_group_arn} --tags {key}={value}",
     Kind.DEAD_LETTER_QUEUE: "aws sqs tag-queue --queue-url $(aws sqs get-queue-url --queue-name {name} "
     "--query QueueUrl --output text) --tags {key}={value}",
+    Kind.EVENT_QUEUE: "aws sqs tag-queue --queue-url $(aws sqs get-queue-url --queue-name {name} "
+    "--query QueueUrl --output text) --tags {key}={value}",
+    Kind.RULE: "aws events tag-resource --resource-arn {rule_arn} --tags Key={key},Value={value}",
     Kind.ROLE: "aws iam tag-role --role-name {name} --tags Key={key},Value={value}",
     Kind.FUNCTION: "aws lambda tag-resource --resource {function_arn} --tags {key}={value}",
 }
@@ -136,14 +151,15 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
     refuse_foreign(pipeline, [remote[kind] for kind in wanted])
     _refuse_permanent_deletes(desired, remote, setup_command)
     if _is_being_deleted(remote[Kind.FUNCTION]):
-        gone = {kind: RemoteResource(kind, remote[kind].name) for kind in _FUNCTION_PARTS}
+        gone = {kind: RemoteResource(kind, remote[kind].name) for kind in _FUNCTION_PARTS if kind in remote}
         remote = {**remote, **gone}
-    steps = [_step_of(kind, desired, remote) for kind in desired.resources]
-    plan = Plan((*steps, *_former_steps(pipeline, remote), *_unused_steps(pipeline, remote)))
+    built = tuple(_step_of(kind, desired, remote) for kind in desired.resources)
+    left = (*_former_steps(pipeline, remote), *_unused_steps(pipeline, remote))
+    plan = Plan((*built, *_hand_over(desired, remote), *left))
     for step in plan.pending:
         if step.kind is Kind.FUNCTION:
             _refuse_failed_function(pipeline, remote[Kind.FUNCTION])
-        elif step.kind is Kind.TRIGGER:
+        elif step.kind is Kind.TRIGGER and step.action is not Action.DELETE:
             trigger = remote[Kind.TRIGGER]
             refuse_unwritable(pipeline.source_bucket, trigger.obstacle)
             refuse_overlap(pipeline.source_bucket, describe_overlap(trigger.notifications, wanted_entry(desired)))
@@ -183,7 +199,7 @@ def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
     steps = []
     for kind in TEARDOWN_ORDER:
         resource = remote.get(kind)
-        if resource is None or not resource.exists:
+        if resource is None or not resource.exists or (kind in _SHARED_KINDS and not resource.is_ours):
             continue
         if resource.is_adopted:
             steps.append(Step(kind, resource.name, Action.KEEP, "it is yours, with all that is in it"))
@@ -194,6 +210,17 @@ def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
         else:
             steps.append(Step(kind, resource.name, Action.DELETE))
     return Plan(tuple(steps))
+
+
+def _hand_over(desired: DesiredState, remote: RemoteState) -> tuple[Step, ...]:
+    """What goes of the triggers that were not chosen, once the chosen one is in force."""
+    found = [remote[kind] for kind in TRIGGER_KINDS if kind in remote and kind not in desired.resources]
+    why = f"the trigger is {desired.settings.trigger}"
+    old = [Step(one.kind, one.name, Action.DELETE, why) for one in found if one.exists and one.is_ours]
+    if not old or not desired.handover_seconds:
+        return tuple(old)
+    why = "until the new trigger is in force, and what the old one has begun has arrived"
+    return (Step(Kind.HANDOVER, f"{desired.handover_seconds:.0f} seconds", Action.WAIT, why), *old)
 
 
 def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource], doing: str = "") -> None:
@@ -208,7 +235,8 @@ def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource], doing: s
         OwnershipError: naming it, and how to go on.
     """
     for resource in found:
-        if resource.exists and not resource.is_ours and not resource.is_adopted:
+        is_theirs = resource.is_adopted or resource.kind in _SHARED_KINDS
+        if resource.exists and not resource.is_ours and not is_theirs:
             raise OwnershipError(
                 doing or f"planning pipeline {pipeline.name}",
                 f"the {resource.kind.value} {resource.name} exists, and {resource.problem}",
@@ -335,13 +363,16 @@ def _foreign_hint(pipeline: Pipeline, resource: RemoteResource) -> str:
         value=pipeline.name,
         function_arn=pipeline.function_arn,
         log_group_arn=pipeline.log_group_arn,
+        rule_arn=pipeline.rule_arn,
     )
     replaces = " (this replaces any other tags it has)" if "put-bucket-tagging" in command else ""
     return f"{other} If it is yours and only lost its tag, give it back{replaces}: {command}"
 
 
 # Attributes that are read to decide something else, and are nobody's business unless they are asked for.
-_OBSERVED_ONLY = frozenset({names.VERSIONING, names.BUCKET_KEY, names.BOUNDARY, names.RESERVED_CONCURRENCY})
+_OBSERVED_ONLY = frozenset(
+    {names.VERSIONING, names.BUCKET_KEY, names.BOUNDARY, names.RESERVED_CONCURRENCY, names.SWITCHED_BUCKET}
+)
 
 
 def _is_being_deleted(resource: RemoteResource) -> bool:

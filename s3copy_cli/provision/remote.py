@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -25,6 +25,8 @@ from s3copy_cli.provision.resources import BUCKET_POLICIES, Kind, RemoteResource
 from s3copy_cli.provision.settings import read_record
 from s3copy_cli.provision.tags import tag_attribute
 from s3copy_cli.provision.trigger_reader import read_trigger
+from s3copy_cli.provision.triggers import reading
+from s3copy_cli.provision.triggers.reading import tag_problem
 
 Answer = TypeVar("Answer")
 # Makes reads that do not depend on each other, in whatever way.
@@ -50,7 +52,7 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         AwsError: a read was refused or failed.
     """
     # Clients are made here, not in the threads: making them is not thread-safe.
-    _ = (aws.s3, aws.s3_in(pipeline.destination_region or ""), aws.iam, aws.lambda_, aws.logs, aws.sqs)
+    _ = (aws.s3, aws.s3_in(pipeline.destination_region or ""), aws.iam, aws.lambda_, aws.logs, aws.sqs, aws.events)
     readers: list[Callable[[], list[RemoteResource]]] = [
         lambda: _read_joined_bucket(aws, pipeline, Kind.SOURCE_BUCKET),
         lambda: _read_joined_bucket(aws, pipeline, Kind.DESTINATION_BUCKET),
@@ -58,11 +60,12 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         lambda: _read_unused_bucket(aws, pipeline, Kind.UNUSED_DESTINATION_BUCKET),
         lambda: [read_trigger(aws, pipeline)],
         lambda: [read_log_group(aws, pipeline)],
-        lambda: [read_queue(aws, pipeline)],
+        lambda: read_queues(aws, pipeline),
         lambda: read_role(aws, pipeline),
         lambda: [function or read_function(aws, pipeline)],
         lambda: [_read_async_invocation(aws, pipeline)],
-        lambda: [_read_permission(aws, pipeline)],
+        lambda: _read_permissions(aws, pipeline),
+        *_trigger_readers(aws, pipeline),
     ]
     doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
     with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers)) as pool:
@@ -73,8 +76,14 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
     if function.exists and not function.is_ours:
         # Whatever hangs on somebody else's function is theirs as well.
-        for kind in (Kind.ASYNC_INVOCATION, Kind.PERMISSION):
+        for kind in (Kind.ASYNC_INVOCATION, Kind.PERMISSION, Kind.RULE_PERMISSION, Kind.EVENT_SOURCE_MAPPING):
             state[kind] = replace(state[kind], is_ours=False, problem=f"its function is not ours: {function.problem}")
+    access, role, rule = state[Kind.EVENT_QUEUE_ACCESS], state[Kind.ROLE], state[Kind.RULE]
+    state[Kind.EVENT_QUEUE_ACCESS] = replace(access, is_ours=role.is_ours, problem=role.problem)
+    if not rule.is_ours:
+        state[Kind.RULE_TARGET] = replace(state[Kind.RULE_TARGET], is_ours=False, problem=rule.problem)
+    turned_on = str(rule.attributes.get(names.SWITCHED_BUCKET, "")) if rule.is_ours else ""
+    state[Kind.EVENTBRIDGE_SWITCH] = reading.switch(pipeline, state[Kind.TRIGGER].notifications, turned_on)
     return state
 
 
@@ -104,6 +113,21 @@ def _read_unused_bucket(aws: Aws, pipeline: Pipeline, kind: Kind) -> list[Remote
     found = read_bucket_ownership(aws, pipeline, kind, name)
     # Somebody else's bucket of that name is in nobody's way.
     return [found if found.is_ours else RemoteResource(kind, name)]
+
+
+def _trigger_readers(aws: Aws, pipeline: Pipeline) -> list[Callable[[], list[RemoteResource]]]:
+    def reader(
+        read: Callable[[Aws, Pipeline], RemoteResource], kind: Kind, name: str
+    ) -> Callable[[], list[RemoteResource]]:
+        return lambda: [reading.unless_denied(lambda: read(aws, pipeline), kind, name)]
+
+    return [
+        reader(reading.read_event_queue, Kind.EVENT_QUEUE, pipeline.event_queue_name),
+        reader(reading.read_event_queue_access, Kind.EVENT_QUEUE_ACCESS, pipeline.event_queue_policy_name),
+        reader(reading.read_mapping, Kind.EVENT_SOURCE_MAPPING, pipeline.event_queue_name),
+        reader(reading.read_rule, Kind.RULE, pipeline.rule_name),
+        reader(reading.read_rule_target, Kind.RULE_TARGET, pipeline.rule_name),
+    ]
 
 
 def _recreated(pipeline: Pipeline, group: RemoteResource, function: RemoteResource) -> RemoteResource:
@@ -233,7 +257,15 @@ def read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
 
 def read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     """The dead-letter queue."""
-    missing = RemoteResource(Kind.DEAD_LETTER_QUEUE, pipeline.queue_name)
+    return read_queues(aws, pipeline)[0]
+
+
+def read_queues(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+    """The dead-letter queue, and our statement in its policy."""
+    missing = [
+        RemoteResource(Kind.DEAD_LETTER_QUEUE, pipeline.queue_name),
+        RemoteResource(Kind.DEAD_LETTER_QUEUE_POLICY, pipeline.queue_name),
+    ]
     found = _answer(lambda: aws.sqs.get_queue_url(QueueName=pipeline.queue_name), QUEUE_MISSING)
     if found is None:
         return missing
@@ -244,7 +276,7 @@ def read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         return missing
     values = attributes.get("Attributes", {})
     problem = tag_problem(pipeline, tags.get("Tags", {}))
-    return RemoteResource(
+    queue = RemoteResource(
         Kind.DEAD_LETTER_QUEUE,
         pipeline.queue_name,
         exists=True,
@@ -256,6 +288,8 @@ def read_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         },
         problem=problem,
     )
+    policy = reading.dead_letter_policy(pipeline, reading.parsed(values.get("Policy")))
+    return [queue, replace(policy, is_ours=not problem, problem=problem)]
 
 
 def read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
@@ -361,40 +395,13 @@ def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     )
 
 
-def _read_permission(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
     answer = _answer(lambda: aws.lambda_.get_policy(FunctionName=pipeline.function_name), FUNCTION_MISSING)
     document = json.loads(answer["Policy"]) if answer else None
-    statement = find_statement(document, pipeline.permission_id)
-    if statement is None:
-        return RemoteResource(Kind.PERMISSION, pipeline.permission_id)
-    conditions = {
-        key.lower(): value for operator in statement.get("Condition", {}).values() for key, value in operator.items()
-    }
-    principal = statement.get("Principal", {})
-    return RemoteResource(
-        Kind.PERMISSION,
-        pipeline.permission_id,
-        exists=True,
-        is_ours=True,
-        attributes={
-            names.STATEMENT: {
-                "principal": principal.get("Service") if isinstance(principal, dict) else principal,
-                "action": statement.get("Action"),
-                "source arn": conditions.get("aws:sourcearn"),
-                "source account": conditions.get("aws:sourceaccount"),
-            }
-        },
-    )
-
-
-def tag_problem(pipeline: Pipeline, tags: Mapping[str, str]) -> str:
-    """Why something with these tags is not this pipeline's, in words; "" where it is."""
-    owner = tags.get(OWNERSHIP_TAG)
-    if owner == pipeline.name:
-        return ""
-    if owner is None:
-        return f"it has no tag {OWNERSHIP_TAG}={pipeline.name}"
-    return f"its tag says {OWNERSHIP_TAG}={owner}"
+    return [
+        reading.permission_from(Kind.PERMISSION, pipeline.permission_id, document),
+        reading.permission_from(Kind.RULE_PERMISSION, pipeline.rule_permission_id, document),
+    ]
 
 
 def _public_access(answer: Any) -> str:

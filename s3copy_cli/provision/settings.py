@@ -42,6 +42,7 @@ class Settings:
         source_versioning: the source bucket keeps versions; False leaves its versioning as it is.
         destination_versioning: so for the destination bucket.
         log_retention_days: how long log lines are kept; None for ever.
+        trigger: what starts the function: "s3", "sqs" or "eventbridge".
     """
 
     runtime: str = "python3.13"
@@ -56,6 +57,7 @@ class Settings:
     source_kms_keys: tuple[str, ...] = ()
     source_versioning: bool = False
     destination_versioning: bool = False
+    trigger: str = "s3"
 
 
 class GivenSettings(TypedDict, total=False):
@@ -73,6 +75,7 @@ class GivenSettings(TypedDict, total=False):
     source_kms_keys: tuple[str, ...]
     source_versioning: bool
     destination_versioning: bool
+    trigger: str
 
 
 class RecordError(ValueError):
@@ -159,6 +162,7 @@ _CHECKS: Mapping[str, _Check] = {
     "source_kms_keys": _Check("--source-kms-key-id", _keys),
     "source_versioning": _Check("--source-versioning", _switch),
     "destination_versioning": _Check("--destination-versioning", _switch),
+    "trigger": _Check("--trigger", _one_of("s3", "sqs", "eventbridge")),
 }
 
 

@@ -39,11 +39,16 @@ def _write(context: Context, step: Step, to_set: dict[str, str], to_remove: list
         if to_remove:
             aws.logs.untag_resource(resourceArn=pipeline.log_group_arn, tagKeys=to_remove)
         aws.logs.tag_resource(resourceArn=pipeline.log_group_arn, tags=to_set)
-    elif step.kind is Kind.DEAD_LETTER_QUEUE:
+    elif step.kind in {Kind.DEAD_LETTER_QUEUE, Kind.EVENT_QUEUE}:
         url = aws.sqs.get_queue_url(QueueName=name)["QueueUrl"]
         if to_remove:
             aws.sqs.untag_queue(QueueUrl=url, TagKeys=to_remove)
         aws.sqs.tag_queue(QueueUrl=url, Tags=to_set)
+    elif step.kind is Kind.RULE:
+        if to_remove:
+            aws.events.untag_resource(ResourceARN=pipeline.rule_arn, TagKeys=to_remove)
+        tags = [{"Key": key, "Value": value} for key, value in to_set.items()]
+        aws.events.tag_resource(ResourceARN=pipeline.rule_arn, Tags=tags)
     elif step.kind is Kind.ROLE:
         if to_remove:
             aws.iam.untag_role(RoleName=name, TagKeys=to_remove)

@@ -56,8 +56,8 @@ def _keep_document(response_dict: dict[str, Any], customized_response_dict: dict
 
 
 def is_our_entry(pipeline: Pipeline, entry: Mapping[str, Any]) -> bool:
-    """Whether an entry that has our id is ours: it notifies our function."""
-    return notifications.notified_by(entry) == pipeline.function_arn
+    """Whether an entry that has our id is ours: it notifies our function, or our queue."""
+    return notifications.notified_by(entry) in {pipeline.function_arn, pipeline.event_queue_arn}
 
 
 def read_trigger(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -82,15 +82,12 @@ def read_trigger(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     entry = notifications.find_entry(found.configuration, name)
     if entry is None:
         return trigger
-    is_ours = is_our_entry(pipeline, entry)
+    arn, is_ours = notifications.notified_by(entry), is_our_entry(pipeline, entry)
+    whom = names.QUEUE_ARN if "QueueArn" in entry else names.FUNCTION_ARN
     return replace(
         trigger,
         exists=True,
         is_ours=is_ours,
-        attributes={
-            names.EVENTS: sorted(entry["Events"]),
-            names.FUNCTION_ARN: notifications.notified_by(entry),
-            **({"filter": entry["Filter"]} if entry.get("Filter") else {}),
-        },
-        problem="" if is_ours else f"it notifies somebody else, {notifications.notified_by(entry)}",
+        attributes={names.EVENTS: sorted(entry["Events"]), whom: arn, **notifications.filter_words(entry)},
+        problem="" if is_ours else f"it notifies somebody else, {arn}",
     )

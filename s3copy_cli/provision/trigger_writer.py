@@ -17,6 +17,7 @@ from s3copy_cli.provision.desired import wanted_entry
 from s3copy_cli.provision.plan import refuse_overlap, refuse_unwritable
 from s3copy_cli.provision.reading import BUCKET_MISSING
 from s3copy_cli.provision.trigger_reader import is_our_entry, read_notifications
+from s3copy_cli.provision.triggers.writing import note_switch
 
 Retry = Callable[[Callable[[], Any], propagation.Predicate], Any]
 
@@ -37,6 +38,35 @@ def ensure_trigger(context: Context) -> None:
     refuse_unwritable(bucket, notifications.describe_unknown(found.unknown))
     refuse_overlap(bucket, notifications.describe_overlap(found.configuration, ours))
     _put(context.aws, pipeline, bucket, notifications.with_entry(found.configuration, ours), context.retry)
+
+
+def ensure_switch(context: Context) -> None:
+    """Have the source bucket send its events to EventBridge, unless it does.
+
+    Raises:
+        S3CopyError: the configuration has something that could not be written back; nothing has been written.
+    """
+    pipeline = context.pipeline
+    found = read_notifications(context.aws, pipeline, pipeline.source_bucket)
+    if notifications.sends_to_eventbridge(found.configuration):
+        return
+    refuse_unwritable(pipeline.source_bucket, notifications.describe_unknown(found.unknown))
+    note_switch(context)
+    switched = notifications.with_eventbridge(found.configuration, is_on=True)
+    _put(context.aws, pipeline, pipeline.source_bucket, switched, context.retry)
+
+
+def remove_switch(aws: Aws, pipeline: Pipeline, bucket: str, retry: Retry) -> None:
+    """Have a bucket send no more events to EventBridge, if it is there.
+
+    Raises:
+        S3CopyError: the configuration has something that could not be written back; nothing has been written.
+        ClientError: S3 refused or failed a call.
+    """
+    found = read_notifications(aws, pipeline, bucket)
+    if notifications.sends_to_eventbridge(found.configuration):
+        refuse_unwritable(bucket, notifications.describe_unknown(found.unknown))
+        _take_out(aws, pipeline, bucket, notifications.with_eventbridge(found.configuration, is_on=False), retry)
 
 
 def remember_former_source(context: Context, old_environment: Any) -> None:
@@ -68,7 +98,11 @@ def remove_entry(aws: Aws, pipeline: Pipeline, bucket: str, retry: Retry) -> Non
         return
     refuse_unwritable(bucket, notifications.describe_unknown(found.unknown))
     others = notifications.without_entry(found.configuration, pipeline.notification_id)
-    # What is left was there before: whether S3 may still notify all of them is not our question.
+    _take_out(aws, pipeline, bucket, others, retry)
+
+
+def _take_out(aws: Aws, pipeline: Pipeline, bucket: str, others: dict[str, Any], retry: Retry) -> None:
+    """Write what is left; that was there before, so whether S3 may still notify all of them is not our question."""
     try:
         _put(aws, pipeline, bucket, others, retry, SkipDestinationValidation=True)
     except ClientError as error:

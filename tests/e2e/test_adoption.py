@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 
 from s3copy_cli.local import LocalAws
+
+pytestmark = pytest.mark.e2e
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample.csv"
 HERE, THERE = "us-east-1", "eu-central-1"
@@ -102,5 +105,30 @@ def test_two_buckets_of_the_owner_are_joined_and_left_as_they_were(
     assert removed["remaining"] == []
     assert {bucket: settings_of(bucket) for bucket in regions} == before
     assert {bucket: versions_in(bucket) for bucket in regions} == objects
-    left = {kind: found for kind, found in account().items() if found}
+    left = {kind: found for kind, found in account().items() if found and not kind.startswith("in ")}
     assert left == {"buckets": sorted(regions), "queues": [queue]}
+
+
+def test_the_switch_to_eventbridge_is_turned_off_only_where_we_turned_it_on(
+    s3copy: Callable[..., Any], clients: Callable[[str], Any], account: Callable[[], Any]
+) -> None:
+    s3 = clients("s3")
+
+    def is_on(bucket: str) -> bool:
+        return "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket)
+
+    for bucket in ("old-inbox", "new-inbox"):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_notification_configuration(
+        Bucket="new-inbox", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    s3copy("setup", "--trigger", "eventbridge", "--source-bucket", "old-inbox", expect=0)
+    assert is_on("old-inbox")
+    moved = s3copy("setup", "--source-bucket", "new-inbox", "--json", expect=0).data
+    assert [step["name"] for step in moved["steps"] if step["action"] == "delete"] == ["old-inbox"]
+    assert (is_on("old-inbox"), is_on("new-inbox")) == (False, True)
+    assert s3copy("setup", "--json", expect=0).data["changed"] is False
+
+    s3copy("teardown", "--yes", expect=0)
+    assert (is_on("old-inbox"), is_on("new-inbox")) == (False, True)
+    assert {kind: found for kind, found in account().items() if found} == {"buckets": ["new-inbox", "old-inbox"]}

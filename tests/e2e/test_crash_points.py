@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -19,6 +20,11 @@ pytestmark = pytest.mark.e2e
 SOURCE = "s3copy-source-000000000000-us-east-1-an"
 DESTINATION = "s3copy-destination-000000000000-us-east-1-an"
 # How many of each scenario's points are tried; "all" for every one.
+CHANGES = [
+    ("sqs", "eventbridge"),
+    *(pair for pair in permutations(("s3", "sqs", "eventbridge"), 2) if pair[0] != "sqs"),
+]
+CHANGES.append(("sqs", "s3"))
 SAMPLE = os.environ.get("S3COPY_TEST_CRASH_POINTS", "1")
 
 
@@ -102,26 +108,66 @@ def scenarios(clients: Callable[[str], Any], drift: Callable[[], None]) -> dict[
             s3.upload_part(Bucket=bucket, Key="open", UploadId=upload, PartNumber=1, Body=b"1")
         run("setup")
 
+    theirs = {"QueueConfigurations": [], "EventBridgeConfiguration": {}}
+    inboxes = ("old-inbox", "new-inbox")
+
+    def two_inboxes() -> None:
+        s3 = clients("s3")
+        for bucket in inboxes:
+            s3.create_bucket(Bucket=bucket)
+            s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=theirs)
+        run("setup", "--source-bucket", "old-inbox")
+
+    def both_are_as_they_were() -> None:
+        s3 = clients("s3")
+        for bucket in inboxes:
+            found = s3.get_bucket_notification_configuration(Bucket=bucket)
+            assert set(found) == {"ResponseMetadata", "EventBridgeConfiguration"}, (bucket, found)
+            s3.delete_bucket(Bucket=bucket)
+
+    def change(old: str, new: str) -> Scenario:
+        return Scenario(("setup", "--trigger", new), lambda: void(run("setup", "--trigger", old)))
+
     options = ("setup", "--propagate-deletes", "--destination-versioning", "--sync-tags", "--storage-class", "keep")
     return {
         "setup": Scenario(("setup",), lambda: None),
         "setup, abandoned": Scenario(("setup",), lambda: None, afterwards=("teardown", "--yes")),
         "setup with other options": Scenario(options, setup),
         "setup after everything was changed by hand": Scenario(("setup",), drifted),
+        "setup with another source bucket": Scenario(
+            ("setup", "--source-bucket", "new-inbox"), two_inboxes, put_away=both_are_as_they_were
+        ),
         "deploy": Scenario(("deploy",), old_function),
         "teardown": Scenario(("teardown", "--yes"), full_buckets),
         "teardown, then setup": Scenario(("teardown", "--yes"), full_buckets, afterwards=("setup",)),
+        **{f"{new} instead of {old}": change(old, new) for old, new in CHANGES},
+        **{
+            f"teardown of {trigger}": Scenario(
+                ("teardown", "--yes"),
+                lambda trigger=trigger: void(run("setup", "--trigger", trigger)),  # type: ignore[misc]
+            )
+            for trigger in ("sqs", "eventbridge")
+        },
     }
+
+
+def void(_: object) -> None:
+    """For what is done for its own sake."""
 
 
 SCENARIOS = [
     "setup",
     "setup with other options",
     "setup after everything was changed by hand",
+    "setup with another source bucket",
     "deploy",
     "teardown",
+    "eventbridge instead of sqs",
     # The same calls as above, finished by another command.
     *(["setup, abandoned", "teardown, then setup"] if SAMPLE == "all" else []),
+    # What is a mixture of the others.
+    *([f"{new} instead of {old}" for old, new in CHANGES[1:]] if SAMPLE == "all" else []),
+    *(["teardown of sqs", "teardown of eventbridge"] if SAMPLE == "all" else []),
 ]
 
 

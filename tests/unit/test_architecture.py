@@ -47,6 +47,8 @@ PURE = [
     "provision/policy.py",
     "provision/resources.py",
     "provision/settings.py",
+    "provision/triggers/filters.py",
+    "provision/triggers/wanted.py",
     "s3/types.py",
     "verify/compare.py",
     "verify/conclude.py",

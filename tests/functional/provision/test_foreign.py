@@ -79,6 +79,20 @@ def make_trigger() -> None:
     )
 
 
+def make_rule() -> None:
+    events = client("events")
+    events.put_rule(Name=PIPELINE.rule_name, EventPattern=json.dumps({"source": ["theirs"]}))
+    target = f"arn:aws:lambda:{REGION}:123456789012:function:theirs"
+    events.put_targets(Rule=PIPELINE.rule_name, Targets=[{"Id": PIPELINE.rule_name, "Arn": target}])
+
+
+def rule_state() -> Any:
+    events = client("events")
+    rule = events.describe_rule(Name=PIPELINE.rule_name)
+    tags = events.list_tags_for_resource(ResourceARN=PIPELINE.rule_arn)["Tags"]
+    return rule["EventPattern"], rule["State"], tags, events.list_targets_by_rule(Rule=PIPELINE.rule_name)["Targets"]
+
+
 def bucket_state(name: str) -> Callable[[], Any]:
     def read() -> Any:
         s3 = client("s3")
@@ -102,10 +116,13 @@ def function_state() -> Any:
     return function["Configuration"], function.get("Tags"), invoking["MaximumRetryAttempts"], policy["Policy"]
 
 
-def queue_state() -> Any:
-    url = client("sqs").get_queue_url(QueueName=PIPELINE.queue_name)["QueueUrl"]
-    attributes = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    return attributes, client("sqs").list_queue_tags(QueueUrl=url).get("Tags")
+def queue_state(name: str) -> Callable[[], Any]:
+    def read() -> Any:
+        url = client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+        attributes = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return attributes, client("sqs").list_queue_tags(QueueUrl=url).get("Tags")
+
+    return read
 
 
 def log_group_state() -> Any:
@@ -121,12 +138,14 @@ class Foreign:
         state: all that is to stay.
         kinds: the resources of a pipeline that it stands for.
         hint: part of what is said about how to go on.
+        options: of setup, by which it stands in the way.
     """
 
     make: Callable[[], None]
     state: Callable[[], Any]
     kinds: frozenset[Kind]
     hint: str
+    options: tuple[str, ...] = ()
 
 
 FOREIGN: Mapping[str, Foreign] = {
@@ -150,25 +169,51 @@ FOREIGN: Mapping[str, Foreign] = {
     ),
     "dead-letter queue": Foreign(
         lambda: client("sqs").create_queue(QueueName=PIPELINE.queue_name),
-        queue_state,
-        frozenset({Kind.DEAD_LETTER_QUEUE}),
+        queue_state(PIPELINE.queue_name),
+        frozenset({Kind.DEAD_LETTER_QUEUE, Kind.DEAD_LETTER_QUEUE_POLICY}),
         "aws sqs tag-queue",
     ),
-    "role": Foreign(make_role, role_state, frozenset({Kind.ROLE, Kind.ROLE_POLICY}), "aws iam tag-role"),
+    "event queue": Foreign(
+        lambda: client("sqs").create_queue(QueueName=PIPELINE.event_queue_name),
+        queue_state(PIPELINE.event_queue_name),
+        frozenset({Kind.EVENT_QUEUE}),
+        "aws sqs tag-queue",
+        ("--trigger", "sqs"),
+    ),
+    "rule": Foreign(
+        make_rule,
+        rule_state,
+        frozenset({Kind.RULE, Kind.RULE_TARGET}),
+        "aws events tag-resource",
+        ("--trigger", "eventbridge"),
+    ),
+    "role": Foreign(
+        make_role, role_state, frozenset({Kind.ROLE, Kind.ROLE_POLICY, Kind.EVENT_QUEUE_ACCESS}), "aws iam tag-role"
+    ),
     "function": Foreign(
         make_function,
         function_state,
-        frozenset({Kind.FUNCTION, Kind.ASYNC_INVOCATION, Kind.PERMISSION}),
+        # Of a queue of theirs, if any: our event queue's name is another row.
+        frozenset(
+            {
+                *(Kind.FUNCTION, Kind.ASYNC_INVOCATION, Kind.PERMISSION, Kind.RULE_PERMISSION),
+                Kind.EVENT_SOURCE_MAPPING,
+            }
+        ),
         "aws lambda tag-resource",
     ),
-    "trigger": Foreign(make_trigger, bucket_state(INBOX), frozenset({Kind.TRIGGER}), "--name"),
+    "trigger": Foreign(
+        make_trigger, bucket_state(INBOX), frozenset({Kind.TRIGGER}), "--name", ("--source-bucket", INBOX)
+    ),
 }
 # What a change of buckets leaves behind is found by what is ours, so that nobody else's can stand there.
 LEFT_BEHIND = frozenset({Kind.FORMER_TRIGGER, Kind.UNUSED_SOURCE_BUCKET, Kind.UNUSED_DESTINATION_BUCKET})
+# A switch that others have turned on is shared with them; a hand-over is no resource.
+NOBODY_S = frozenset({Kind.EVENTBRIDGE_SWITCH, Kind.HANDOVER})
 
 
 def test_every_kind_is_in_the_table() -> None:
-    assert {kind for foreign in FOREIGN.values() for kind in foreign.kinds} | LEFT_BEHIND == set(Kind)
+    assert {kind for foreign in FOREIGN.values() for kind in foreign.kinds} | LEFT_BEHIND | NOBODY_S == set(Kind)
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -177,16 +222,16 @@ def test_what_is_not_ours_is_never_touched(s3copy: Run, write_calls: list[str], 
     foreign.make()
     before = foreign.state()
     write_calls.clear()
-    joining = ("--source-bucket", INBOX) if name == "trigger" else ()
+    is_trigger = name == "trigger"
 
-    refused = s3copy("setup", *joining, "--json", expect=1)
+    refused = s3copy("setup", *foreign.options, "--json", expect=1)
     (problem,) = refused.envelope["errors"]
     assert problem["code"] == "NotOurs"
     assert f"the {name}" in problem["message"]
     assert foreign.hint in problem["hint"]
     assert "--name NAME" in problem["hint"]
 
-    removed = s3copy("teardown", "--yes", *joining, "--json", expect=0).data
+    removed = s3copy("teardown", "--yes", *(foreign.options if is_trigger else ()), "--json", expect=0).data
     assert removed["removed"] == []
     assert name in {entry["resource"] for entry in removed["remaining"]}
     assert write_calls == []

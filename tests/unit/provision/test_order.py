@@ -62,7 +62,8 @@ def test_the_order_in_which_plans_are_shown_is_one_of_those_that_are_allowed() -
 
 
 def test_nothing_is_copied_before_everything_is_there() -> None:
-    assert all_needs(Kind.TRIGGER, BUILD_NEEDS) == set(BUILD_NEEDS) - {Kind.TRIGGER}
+    assert all_needs(Kind.TRIGGER, BUILD_NEEDS) == set(BUILD_NEEDS) - {Kind.TRIGGER, Kind.HANDOVER}
+    assert all_needs(Kind.HANDOVER, BUILD_NEEDS) == set(BUILD_NEEDS) - {Kind.HANDOVER}
 
 
 def test_teardown_empties_nothing_while_something_may_copy_and_takes_the_log_group_last() -> None:

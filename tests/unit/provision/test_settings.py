@@ -48,6 +48,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "source_kms_keys": st.sampled_from([(), (KEY_ARN,), (KEY_ARN, KEY_ARN.replace("1234", "abcd"))]),
     "source_versioning": st.booleans(),
     "destination_versioning": st.booleans(),
+    "trigger": st.sampled_from(["s3", "sqs", "eventbridge"]),
 }
 settings = st.builds(Settings, **VALUES)
 
