@@ -129,6 +129,11 @@ class Aws:
         return self._client("kms")
 
     @cached_property
+    def tagging(self) -> Any:
+        """The client that finds resources by their tags."""
+        return self._client("resourcegroupstaggingapi")
+
+    @cached_property
     def logs(self) -> CloudWatchLogsClient:
         """The CloudWatch Logs client."""
         client: CloudWatchLogsClient = self._client("logs")

@@ -29,6 +29,7 @@ _ACTIONS = {
     "UploadPart": "s3:PutObject",
     "CompleteMultipartUpload": "s3:PutObject",
     "Invoke": "lambda:InvokeFunction",
+    "GetResources": "tag:GetResources",
 }
 _SERVICES = (
     ("cloudwatch", ("GetMetricData",)),

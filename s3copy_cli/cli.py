@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "upload": ("s3copy_cli.commands.upload", "upload", "Put files into the source bucket."),
     "verify": ("s3copy_cli.commands.verify", "verify", "Prove that the destination equals the source."),
     "repair": ("s3copy_cli.commands.repair", "repair", "Bring back what is missing or different at the destination."),
+    "list": ("s3copy_cli.commands.list_pipelines", "list_pipelines", "Show the pipelines in the account."),
     "teardown": ("s3copy_cli.commands.teardown", "teardown", "Remove everything that setup built."),
     "local": ("s3copy_cli.commands.local", "local", "Start, stop and inspect the embedded AWS."),
 }
