@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_OPTIONS ?= -n auto
 BENCH_OPTIONS ?=
 
-.PHONY: demo test model crash-points mutation lint format bench clean
+.PHONY: demo test model crash-points mutation lint format bench pictures clean
 
 demo: $(VENV)/.installed-local
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo.sh
@@ -40,6 +40,10 @@ format: $(VENV)/.installed-dev
 # BENCH_OPTIONS="--quick", "--only listing", "--json FILE"
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m tests.bench.run $(BENCH_OPTIONS)
+
+# Those of the docs, from the real commands on the embedded AWS.
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.pictures
 
 clean:
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis mutants

@@ -66,7 +66,9 @@ _THROTTLING_CODES = frozenset(
         "TooManyRequestsException",
     }
 )
-_PASSING_STATUSES = frozenset({307, 404, 408, 409, 412, 429})
+# 405 is what S3 says of a delete marker where an object was a moment ago (e.g. to GetObjectTagging): the next round
+# sees that there is none.
+_PASSING_STATUSES = frozenset({307, 404, 405, 408, 409, 412, 429})
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,9 @@ class Log:
     def refused(self, refused: Refused) -> None:
         """A message that was not followed."""
         key = refused.key[:_MAX_TEXT] if refused.key is not None else None
-        self._object_line(Outcome.REFUSED, self._now(), refused.failure, key=key)
+        # What fails nothing, and loses nothing of ours, is no error.
+        level = "ERROR" if refused.fails_invocation else "WARNING"
+        self._object_line(Outcome.REFUSED, self._now(), refused.failure, key=key, level=level)
 
     def ignored(self, ignored: Ignored) -> None:
         """A message that asks for nothing."""
@@ -127,6 +129,7 @@ class Log:
         event_time: str | None = None,
         latency_ms: int | None = None,
         more: Mapping[str, Any] | None = None,
+        level: str = "",
     ) -> None:
         fields: dict[str, Any] = {
             "key": key,
@@ -145,7 +148,7 @@ class Log:
         }
         if failure:
             fields["error"] = {**asdict(failure), "message": failure.message[:_MAX_TEXT]}
-        self._line("ERROR" if failure else "INFO", _MESSAGES[outcome], moment, fields)
+        self._line(level or ("ERROR" if failure else "INFO"), _MESSAGES[outcome], moment, fields)
 
     def _line(self, level: str, message: str, moment: datetime, fields: Mapping[str, Any]) -> None:
         head = {

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
+import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -37,6 +40,7 @@ S3_CONCURRENCY = 32
 # How many functions one command has running for it at most, and seconds in which each has certainly ended.
 INVOKE_CONCURRENCY = 50
 LONGEST_INVOCATION = 930
+_KEEP_ALIVE_SECONDS = 60
 
 CREDENTIALS_HINT = (
     "Configure credentials (aws configure, AWS_PROFILE, or --profile NAME), "
@@ -121,6 +125,7 @@ class Aws:
             tcp_keepalive=True,
             max_pool_connections=INVOKE_CONCURRENCY,
         )
+        _keep_alive(client)
         return client
 
     @cached_property
@@ -211,6 +216,9 @@ def connect(options: ConnectionOptions, environ: Mapping[str, str]) -> Aws:
     with translate_errors("reading the AWS credentials"):
         if session.get_credentials() is None:
             raise CredentialsError("reading the AWS credentials", "none were found", CREDENTIALS_HINT)
+    bundle = configured_ca_bundle(session, environ)
+    if bundle:
+        _check_ca_bundle(bundle)
     # boto3 does not read AWS_REGION, every other AWS tool does.
     region = options.region or environ.get("AWS_REGION") or session.region_name
     if not region:
@@ -250,6 +258,20 @@ def _connect_embedded(local: LocalAws, region: str | None) -> Aws:
     )
 
 
+def _keep_alive(client: Any) -> None:
+    """Have the system ask every minute whether the other end of a silent connection is still there.
+
+    botocore only switches that on. By default the system asks after two hours, and routers forget a connection in
+    minutes: the answer of a long invocation would never come.
+    """
+    options: list[tuple[int, int, int]] = client._endpoint.http_session._socket_options
+    # The second name is macOS's.
+    for names in (("TCP_KEEPIDLE", "TCP_KEEPALIVE"), ("TCP_KEEPINTVL",)):
+        number = next((getattr(socket, name) for name in names if hasattr(socket, name)), None)
+        if number is not None:
+            options.append((socket.IPPROTO_TCP, number, _KEEP_ALIVE_SECONDS))
+
+
 @contextmanager
 def translate_errors(doing: str, *, region: str = "") -> Iterator[None]:
     """Turn whatever botocore raises inside the block into one of our errors.
@@ -279,6 +301,8 @@ def translate_errors(doing: str, *, region: str = "") -> Iterator[None]:
         raise CredentialsError(doing, _sentence(error), CREDENTIALS_HINT) from error
     except botocore_errors.EndpointConnectionError as error:
         raise AwsError(doing, _sentence(error), _endpoint_hint(region), code="EndpointConnectionError") from error
+    except botocore_errors.SSLError as error:
+        raise tls_error(doing, error) from error
     except botocore_errors.HTTPClientError as error:
         raise AwsError(
             doing, _sentence(error), "Check the network and run the command again.", code=type(error).__name__
@@ -314,6 +338,43 @@ def from_client_error(doing: str, error: botocore_errors.ClientError) -> S3CopyE
     else:
         hint = "Run the command again: it goes on where it stopped. If it persists, --verbose shows each call."
     return AwsError(doing, happened, hint, code=code, operation=operation, request_id=request_id)
+
+
+def tls_error(doing: str, error: botocore_errors.SSLError) -> AwsError:
+    """The error for a server to which there is no secure connection, e.g. because nobody vouches for it."""
+    happened = _sentence(error)
+    if "CERTIFICATE_VERIFY_FAILED" in happened:
+        hint = (
+            "If that server, or a proxy in between, has a certificate of an authority of your own, name the file with "
+            "that authority's certificate (PEM): export AWS_CA_BUNDLE=/path/to/ca.pem."
+        )
+    else:
+        hint = "Check that --endpoint-url (https or http?) and the proxy of the environment are right."
+    return AwsError(doing, happened, hint, code="SSLError")
+
+
+def configured_ca_bundle(session: boto3.Session, environ: Mapping[str, str]) -> str:
+    """The file of trusted certificates that somebody has named; empty if nobody has."""
+    return str(session._session.get_config_variable("ca_bundle") or environ.get("REQUESTS_CA_BUNDLE") or "")
+
+
+def _check_ca_bundle(path: str) -> None:
+    try:
+        # OpenSSL's own errors say neither "no such file" nor "a folder".
+        with Path(path).open("rb"):
+            ssl.create_default_context(cafile=path)
+    except ssl.SSLError as error:
+        raise _bad_ca_bundle(path, "it holds no certificate that can be read (PEM)") from error
+    except OSError as error:
+        raise _bad_ca_bundle(path, error.strerror or str(error)) from error
+
+
+def _bad_ca_bundle(path: str, why: str) -> UsageError:
+    return UsageError(
+        f"reading the trusted certificates {path}",
+        why,
+        "Name a file in AWS_CA_BUNDLE (or REQUESTS_CA_BUNDLE, or ca_bundle in the AWS configuration), or unset it.",
+    )
 
 
 def error_code(error: botocore_errors.ClientError) -> str:

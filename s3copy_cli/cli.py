@@ -14,11 +14,12 @@ from typing import Any
 import click
 
 from s3copy_cli import __version__
-from s3copy_cli.commands.app import GlobalOptions
+from s3copy_cli.commands.app import App, GlobalOptions
 from s3copy_cli.commands.common import current_options, examples, global_options
+from s3copy_cli.config import is_yes
 from s3copy_cli.errors import ExitCode, S3CopyError, SeveralFailuresError, UsageError
 from s3copy_cli.output.result import Problem, Result, envelope, error_envelope
-from s3copy_cli.output.safe import safe
+from s3copy_cli.output.streams import abandon, abandon_unwritable, write_line
 
 # name -> (module, attribute, one line for --help). A table, so that --help imports no command and no SDK.
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -136,29 +137,14 @@ def run(arguments: list[str], environ: Mapping[str, str]) -> ExitCode:
     except click.UsageError as error:
         return boundary.fail(_from_click(error), error)
     except (KeyboardInterrupt, click.Abort) as error:
-        click.echo("", err=True)
+        write_line("")
         return boundary.fail(_InterruptedError(), error)
     except S3CopyError as error:
         return boundary.fail(error, error)
-    except BrokenPipeError:
-        # The reader went away, e.g. `s3copy verify | head`.
-        _give_up_stdout()
-        return ExitCode.FAILED
-    except _StdoutError as error:
-        _give_up_stdout()
-        _say_error(Problem("Stdout", f"writing the result: {error}", "The command itself was carried out."))
-        return ExitCode.FAILED
     except Exception as error:  # noqa: BLE001  (the boundary: what nobody foresaw is still three parts and an exit code)
+        if isinstance(error, OSError) and boundary.asks_for_help:
+            return boundary.fail_to_help(error)
         return boundary.fail(_unforeseen(error), error)
-
-
-class _StdoutError(Exception):
-    """The result could not be written, e.g. because a disk is full."""
-
-
-def _give_up_stdout() -> None:
-    """Point stdout at nothing: Python would complain once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _InterruptedError(S3CopyError):
@@ -188,9 +174,17 @@ class _Boundary:
     @property
     def wants_json(self) -> bool:
         # A line that cannot be parsed still deserves its envelope.
-        before_dashes = self.arguments[: self.arguments.index("--")] if "--" in self.arguments else self.arguments
-        from_environment = self.environ.get("S3COPY_JSON", "").lower() in {"1", "true", "yes", "on", "t", "y"}
-        return self.options.json or "--json" in before_dashes or (self.context is None and from_environment)
+        from_environment = is_yes(self.environ.get("S3COPY_JSON", ""))
+        return self.options.json or "--json" in self._before_dashes or (self.context is None and from_environment)
+
+    @property
+    def asks_for_help(self) -> bool:
+        """Whether the line is answered by click itself, which writes to stdout."""
+        return not {"--help", "-h", "--version"}.isdisjoint(self._before_dashes)
+
+    @property
+    def _before_dashes(self) -> list[str]:
+        return self.arguments[: self.arguments.index("--")] if "--" in self.arguments else self.arguments
 
     @property
     def command(self) -> str:
@@ -213,9 +207,18 @@ class _Boundary:
         try:
             self._write(outcome)
         except BrokenPipeError:
-            raise
+            # The reader went away, e.g. `s3copy verify | head -1`. Whether that is noticed depends on who is faster,
+            # so the exit code does not: what was found or done decides.
+            abandon_unwritable()
         except OSError as error:
-            raise _StdoutError(str(error)) from error
+            abandon_unwritable()
+            _say_error(
+                Problem("Stdout", f"writing the result: {error.strerror}", "The command itself was carried out.")
+            )
+            return ExitCode.FAILED
+        if not self.wants_json:
+            for problem in outcome.problems:
+                _say_error(problem)
         return outcome.exit_code
 
     def _write(self, outcome: Result) -> None:
@@ -224,11 +227,16 @@ class _Boundary:
         else:
             from s3copy_cli.output.terminal import Terminal
 
-            options = self.options
-            outcome.text(Terminal(color=False if options.no_color else None).console())
-            for problem in outcome.problems:
-                _say_error(problem)
+            outcome.text(Terminal(color=False if self.options.no_color else None).console())
         sys.stdout.flush()
+
+    def fail_to_help(self, error: OSError) -> ExitCode:
+        """Help that cannot be written, which is no harm where its reader went away."""
+        abandon(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            return ExitCode.OK
+        _say_error(Problem("Stdout", f"writing the help: {error.strerror}", "Nothing was done."))
+        return ExitCode.FAILED
 
     def fail(self, error: S3CopyError, cause: BaseException) -> ExitCode:
         lost = error.code in _LOST_CONNECTION and self.options.local
@@ -237,12 +245,17 @@ class _Boundary:
             error = S3CopyError(
                 error.doing, f"the embedded AWS ended ({error.happened})", _EMBEDDED_HINT, code=error.code
             )
-        problems = [
-            Problem.from_error(one) for one in (error.errors if isinstance(error, SeveralFailuresError) else [error])
-        ]
+        errors = error.errors if isinstance(error, SeveralFailuresError) else (error,)
+        for one in errors:
+            # The layers below know nothing of the options that this run was given.
+            one.hint = App(self.options, self.environ).complete(one.hint)
+        problems = [Problem.from_error(one) for one in errors]
         if self.wants_json:
-            sys.stdout.write(error_envelope(self.command, error.exit_code, problems))
-            sys.stdout.flush()
+            try:
+                sys.stdout.write(error_envelope(self.command, error.exit_code, problems))
+                sys.stdout.flush()
+            except OSError:
+                abandon(sys.stdout)
         else:
             for problem in problems:
                 _say_error(problem)
@@ -254,9 +267,9 @@ class _Boundary:
 
 
 def _say_error(problem: Problem) -> None:
-    click.echo(f"Error: {safe(problem.message)}", err=True)
+    write_line(f"Error: {problem.message}")
     if problem.hint:
-        click.echo(f"       {safe(problem.hint)}", err=True)
+        write_line(f"       {problem.hint}")
 
 
 def _from_click(error: click.UsageError) -> UsageError:

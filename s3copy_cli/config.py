@@ -179,3 +179,8 @@ def validate_region(region: str) -> None:
             f"{region!r} is not a Region's name",
             "Pass one such as --region us-east-1.",
         )
+
+
+def is_yes(value: str) -> bool:
+    """Whether a variable that is a switch is on, as click reads it."""
+    return value.strip().lower() in {"1", "true", "yes", "on", "t", "y"}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from s3copy_cli.config import DEFAULT_PIPELINE_NAME, validate_pipeline_name
+from s3copy_cli.config import DEFAULT_PIPELINE_NAME, is_yes, validate_pipeline_name
 from s3copy_cli.errors import UsageError
 from s3copy_cli.output.terminal import Terminal
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from s3copy_cli.aws import Aws
     from s3copy_cli.config import Pipeline
     from s3copy_cli.s3 import ObjectStore
+
+# The embedded AWS is one for all pipelines: `s3copy local …` needs no options.
+_COMMAND_IN_HINT = re.compile(r"\bs3copy (setup|deploy|upload|verify|repair|teardown)\b")
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class App:
             local = ensure_running(local_paths(self.environ))
             # Not conversation: what was lost must be known, also with --quiet.
             for notice in local.notices:
-                self.terminal.warn(notice)
+                self.terminal.warn(self.complete(notice))
         from s3copy_cli.aws import ConnectionOptions, connect
 
         aws = connect(
@@ -117,14 +121,28 @@ class App:
 
     def command(self, line: str) -> str:
         """A command line for a hint, with the global options that this run was given on its own command line."""
-        options = self.options
-        values = {"--name": options.name, "--profile": options.profile, "--region": options.region}
-        values["--endpoint-url"] = options.endpoint_url
-        parts = ["s3copy", line]
-        for option, value in values.items():
-            variable = "S3COPY_" + option.removeprefix("--").replace("-", "_").upper()
-            if value and value != self.environ.get(variable) and value != DEFAULT_PIPELINE_NAME:
-                parts.append(f"{option} {shlex.quote(value)}")
-        if options.local and "S3COPY_LOCAL" not in self.environ:
-            parts.append("--local")
-        return " ".join(parts)
+        return " ".join(["s3copy", line, *self._given])
+
+    def complete(self, hint: str) -> str:
+        """A hint of a part that knows no options: the commands that it names get those of `command`."""
+        given = " ".join(self._given)
+        if not given or given in hint:
+            return hint
+        return _COMMAND_IN_HINT.sub(lambda found: f"{found[0]} {given}", hint)
+
+    @property
+    def _given(self) -> list[str]:
+        """The options that name a pipeline and its place, as far as the environment does not say the same."""
+        options, environ = self.options, self.environ
+        values = {
+            "--name": (options.name, environ.get("S3COPY_NAME") or DEFAULT_PIPELINE_NAME),
+            "--profile": (options.profile, environ.get("S3COPY_PROFILE")),
+            "--region": (options.region, environ.get("S3COPY_REGION")),
+            "--endpoint-url": (options.endpoint_url, environ.get("S3COPY_ENDPOINT_URL")),
+        }
+        given = [
+            f"{option} {shlex.quote(value)}" for option, (value, usual) in values.items() if value not in (None, usual)
+        ]
+        if options.local != is_yes(environ.get("S3COPY_LOCAL", "")):
+            given.append("--local" if options.local else "--no-local")
+        return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,6 +15,45 @@ from s3copy_cli.output.result import Result
 
 _META = "s3copy.global_options"
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+# Newer versions of click have made its base generic, older ones cannot be told of what.
+class Number(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """A number between two bounds. click's own ranges speak of "0<=x<=86400", and let "nan" pass.
+
+    Args:
+        least: the least that is allowed.
+        most: the most that is allowed; None for no limit.
+        unit: what is counted, for the message, e.g. "seconds".
+        is_whole: whether only whole numbers are allowed.
+    """
+
+    name = "number"
+
+    def __init__(self, least: float, most: float | None = None, unit: str = "", *, is_whole: bool = False) -> None:
+        self._least, self._most, self._unit, self._is_whole = least, most, unit, is_whole
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number.
+
+        Raises:
+            click.BadParameter: it is none, or out of bounds.
+        """
+        what = ("a whole number" if self._is_whole else "a number") + (f" of {self._unit}" if self._unit else "")
+        try:
+            number: float = int(value) if self._is_whole else float(value)
+        except ValueError:
+            number = math.nan
+        if math.isnan(number):
+            self.fail(f"{str(value)!r} is not {what}.", param, ctx)
+        if number < self._least or number > (math.inf if self._most is None else self._most):
+            self.fail(f"{value} is not {what} {self._bounds}.", param, ctx)
+        return number
+
+    @property
+    def _bounds(self) -> str:
+        least = f"{self._least:,g}"
+        return f"from {least} on" if self._most is None else f"between {least} and {self._most:,g}"
 
 
 class GlobalOption(click.Option):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import click
 
 from s3copy_cli.commands.app import App
-from s3copy_cli.commands.common import command
+from s3copy_cli.commands.common import Number, command
 from s3copy_cli.commands.verify import check_usage
-from s3copy_cli.errors import ExitCode, UsageError
+from s3copy_cli.errors import ExitCode
 from s3copy_cli.output.result import Problem, Result
 from s3copy_cli.wording import human_size, plural
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would be brought back; do nothing.")
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0.1, max=1_000),
+    type=Number(0.1, 1_000, "objects a second"),
     default=50.0,
     show_default=True,
     metavar="N",
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0, max=86_400),
+    type=Number(0, 86_400, "seconds"),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -77,17 +76,16 @@ def repair(
     the dead-letter queue whose objects are in order by then, and verifies everything. Exit code 0 means that
     everything is proved, 3 that something is not. It may be interrupted at any time and run again.
     """
-    check_usage(keys, prefix, wait, level, prove_all=False, tags=tags)
-    if not math.isfinite(rate):
-        raise UsageError("reading --rate", f"{rate} is not a number of objects a second", "Pass e.g. --rate 50.")
+    check_usage(keys, prefix, level, prove_all=False, tags=tags)
     app.announce("Repairing" + (" (dry run)" if dry_run else ""))
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.operate.run import RepairOptions, repair_pipeline
     from s3copy_cli.operate.to_json import to_json
-    from s3copy_cli.operate.trigger import require_trigger
+    from s3copy_cli.operate.trigger import require_running, require_trigger
     from s3copy_cli.output.repair_text import write_plan, write_text
     from s3copy_cli.verify.clock import Clock
     from s3copy_cli.verify.look_around import read_health
+    from s3copy_cli.verify.next_steps import Commands
     from s3copy_cli.verify.run import Services, VerifyOptions
     from s3copy_cli.verify.scope import EVERYTHING
     from s3copy_cli.verify.since import parse_since
@@ -104,6 +102,7 @@ def repair(
     )
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
     require_trigger(app.aws.s3, deployed, app.command("setup"))
+    require_running(read_health(app.aws.lambda_, app.aws.s3, deployed), deployed, app.command("setup"))
     services = Services(
         store=app.store,
         logs=app.aws.logs,
@@ -124,14 +123,24 @@ def repair(
 
     def text(console: Console) -> None:
         if dry_run:
-            write_plan(report.plan, console, source=deployed.source.name, repair_command=app.command("repair"))
+            write_plan(
+                report.plan,
+                console,
+                source=deployed.source.name,
+                repair_command=app.command("repair"),
+                prove_command=app.command("verify --level content"),
+            )
             return
         write_text(
             report,
             console,
             propagate_deletes=deployed.propagate_deletes,
-            verify_command=app.command("verify"),
-            prove_command=app.command("verify --level content"),
+            commands=Commands(
+                setup=app.command("setup"),
+                repair=app.command("repair"),
+                verify=app.command("verify"),
+                prove=app.command("verify --level content"),
+            ),
         )
 
     return Result(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from s3copy_cli.commands.app import App
-from s3copy_cli.commands.common import command
+from s3copy_cli.commands.common import Number, command
 from s3copy_cli.errors import ExitCode, S3CopyError
 from s3copy_cli.output.result import Problem, Result
 from s3copy_cli.output.safe import safe
@@ -51,7 +51,7 @@ WAIT_SECONDS = 120.0
 @click.option("--wait", is_flag=True, help="Wait until each file was copied, and show how long that took.")
 @click.option(
     "--wait-seconds",
-    type=click.FloatRange(min=0, min_open=True, max=86_400),
+    type=Number(0.001, 86_400, "seconds"),
     metavar="N",
     help=f"As --wait, for at most N seconds after the last upload (default: {WAIT_SECONDS:g}).",
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from s3copy_cli.commands.app import App
-from s3copy_cli.commands.common import command
+from s3copy_cli.commands.common import Number, command
 from s3copy_cli.errors import ExitCode, UsageError
 from s3copy_cli.output.result import Result
 
@@ -62,7 +62,7 @@ _OBJECTS_TOLD_TOGETHER = 100
 @click.option("--prefix", default="", metavar="P", help="Look only at keys that begin with P.")
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0, max=86_400),
+    type=Number(0, 86_400, "seconds"),
     default=30.0,
     show_default=True,
     metavar="SECONDS",
@@ -81,7 +81,7 @@ _OBJECTS_TOLD_TOGETHER = 100
 @click.option("--tags", is_flag=True, help="Compare tags, too (always with setup --sync-tags).")
 @click.option(
     "--max-listed",
-    type=click.IntRange(min=0),
+    type=Number(0, is_whole=True),
     default=50,
     show_default=True,
     metavar="N",
@@ -114,7 +114,7 @@ def verify(
     and reads its metrics and its dead-letter queue. Exit code 0 means that everything is proved, 3 that something
     is not.
     """
-    check_usage(keys, prefix, wait, level, prove_all=prove_all, tags=tags)
+    check_usage(keys, prefix, level, prove_all=prove_all, tags=tags)
     app.announce("Verifying")
     from s3copy_cli.output.report_files import ReportFiles
     from s3copy_cli.verify.clock import Clock
@@ -139,14 +139,26 @@ def verify(
     )
     # Opened first: nobody should wait for an answer that cannot be written down.
     with ReportFiles(_paths(report_files, wants_json=app.options.json)) as files:
-        return _verify(app, clock, options, files)
+        return _verify(app, clock, options, files, same_objects(keys, prefix, tags=tags))
+
+
+def same_objects(keys: tuple[str, ...], prefix: str, *, tags: bool) -> str:
+    """The options for a next command about the same objects, with a space before them, or ""."""
+    words = ["--tags"] if tags else []
+    if prefix:
+        words.append(f"--prefix {shlex.quote(prefix)}")
+    if any(key.startswith("-") for key in keys):
+        words.append("--")
+    return "".join(f" {word}" for word in [*words, *map(shlex.quote, keys)])
 
 
 def _paths(report_files: Mapping[str, str | None], *, wants_json: bool) -> Mapping[str, str]:
     """The names of the report files by kind."""
+    from s3copy_cli.output.report_files import is_stdout
+
     paths = {kind: report_files[f"{kind}_file"] for kind in _REPORTS}
     named = {kind: path for kind, path in paths.items() if path}
-    if wants_json and "-" in named.values():
+    if wants_json and any(map(is_stdout, named.values())):
         raise UsageError(
             "opening a report file",
             "with --json, stdout takes the JSON object and nothing else",
@@ -155,7 +167,7 @@ def _paths(report_files: Mapping[str, str | None], *, wants_json: bool) -> Mappi
     return named
 
 
-def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles) -> Result:
+def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles, same: str) -> Result:
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.output.verify_text import write_text
     from s3copy_cli.verify.look_around import read_health
@@ -179,6 +191,8 @@ def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles) 
     written = files.complete()
 
     def text(console: Console) -> None:
+        if files.uses_stdout and app.terminal.quiet:
+            return
         write_text(
             report,
             # Where stdout takes a list of objects, everything else is conversation.
@@ -186,8 +200,8 @@ def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles) 
             written=written,
             setup_command=app.command("setup"),
             upload_command=app.command("upload FILE"),
-            repair_command=app.command("repair"),
-            verify_command=app.command("verify"),
+            repair_command=app.command(f"repair{same}"),
+            verify_command=app.command(f"verify{same}"),
         )
 
     return Result(
@@ -200,16 +214,12 @@ def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles) 
     )
 
 
-def check_usage(
-    keys: tuple[str, ...], prefix: str, wait: float, level: Level | None, *, prove_all: bool, tags: bool
-) -> None:
+def check_usage(keys: tuple[str, ...], prefix: str, level: Level | None, *, prove_all: bool, tags: bool) -> None:
     """Refuse options that contradict each other.
 
     Raises:
         UsageError: they do.
     """
-    if not math.isfinite(wait):
-        raise UsageError("reading --wait", f"{wait} is not a number of seconds", "Pass e.g. --wait 60.")
     if keys and prefix:
         raise UsageError("reading KEY and --prefix", "they exclude each other", "Name keys, or a prefix.")
     if "" in keys:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from s3copy_cli.local.deleted_functions import drop_events_of_deleted_functions
+from s3copy_cli.local.late_lines import keep_late_lines
 from s3copy_cli.local.launch import EXIT_FOLDER_IN_USE
 from s3copy_cli.local.locks import try_lock
 from s3copy_cli.local.paths import LocalPaths
@@ -116,10 +117,12 @@ async def _serve(paths: LocalPaths, record: ServerRecord, listener: int) -> None
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
+    from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 
     queue_asynchronous_events(lambda_svc)
     drop_events_of_deleted_functions(lambda_svc)
+    keep_late_lines(getattr(lambda_runtime, "Worker", None))
     _raise_descriptor_limit()
     saved = SavedState()
     loop = asyncio.get_running_loop()

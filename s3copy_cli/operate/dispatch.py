@@ -51,6 +51,7 @@ class Dispatcher:
         clock: time.
         max_in_flight: how many invocations at the same time.
         start: runs a job elsewhere.
+        on_busy: told why, when Lambda begins to refuse to run the function.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Dispatcher:
         *,
         max_in_flight: int,
         start: Callable[[Job], None] = start_thread,
+        on_busy: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._invoke = invoke
         self._pace = pace
@@ -68,6 +70,7 @@ class Dispatcher:
         self._max_in_flight = max_in_flight
         self._limit = max_in_flight
         self._start = start
+        self._on_busy = on_busy
         self._answers: SimpleQueue[tuple[Batch, Answer | BaseException]] = SimpleQueue()
         self._in_flight = 0
         self._refused_since: float | None = None
@@ -125,6 +128,7 @@ class Dispatcher:
         now = self._clock.monotonic()
         if self._refused_since is None:
             self._refused_since = now
+            self._on_busy(answer.message)
         if not self._in_flight and now - self._refused_since > _PATIENCE_SECONDS:
             _give_up(answer)
         self._limit = max(1, self._in_flight)

@@ -142,7 +142,12 @@ class _Run:
     def repairer(self, engine: ObjectEngine) -> Repairer:
         rate, clock = self._options.rate, self._services.clock
         dispatcher = Dispatcher(
-            self._invoke, Pace(rate, clock), clock, max_in_flight=in_flight_for(rate), start=self._start
+            self._invoke,
+            Pace(rate, clock),
+            clock,
+            max_in_flight=in_flight_for(rate),
+            start=self._start,
+            on_busy=lambda why: self._listener.on_step(f"Lambda does not run the function now, trying again ({why})"),
         )
         return Repairer(
             dispatcher.iter_answers,

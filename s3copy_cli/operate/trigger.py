@@ -1,4 +1,4 @@
-"""Whether uploads start the function at all."""
+"""Whether uploads start the function at all, and whether it runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,39 @@ from botocore.exceptions import ClientError
 from s3copy_cli.aws import is_denied, translate_errors
 from s3copy_cli.deployed import DeployedPipeline
 from s3copy_cli.errors import NotSetUpError
+from s3copy_cli.verify.health import Health, iter_obstacles
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+# Lambda wakes such a function up for the first invocation.
+_PASSES = "function_inactive"
+
+
+def require_running(health: Health, deployed: DeployedPipeline, setup_command: str) -> None:
+    """Make sure that the function can run, by its settings. Pure.
+
+    Otherwise Lambda would refuse every invocation, and only waiting would tell. What could not be read keeps nobody
+    from repairing.
+
+    Args:
+        health: the settings.
+        deployed: the pipeline.
+        setup_command: the command line that puts them right.
+
+    Raises:
+        NotSetUpError: something keeps the function from running, or S3 from starting it.
+    """
+    name = deployed.pipeline.function_name
+    obstacles = [each for each in iter_obstacles(health, name, setup_command) if each.code != _PASSES]
+    if obstacles:
+        raise NotSetUpError(
+            f"looking at the settings of the function {name}",
+            "; ".join(obstacle.message for obstacle in obstacles),
+            # A remedy may end with a command line: nothing behind it may look like a part of that.
+            "; ".join([*dict.fromkeys(each.remedy.rstrip(".") for each in obstacles), "then run repair again."]),
+        )
 
 
 def require_trigger(client: S3Client, deployed: DeployedPipeline, setup_command: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from s3copy_cli.output.safe import safe, shorten
@@ -83,7 +84,36 @@ def _change_line(change: Any) -> str:
         # Of two long mappings only what differs is worth reading.
         differing = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         old, new = ({name: one[name] for name in differing if name in one} for one in (old, new))
+    documents = _document(old), _document(new)
+    if all(document is not None for document in documents):
+        # Of two policies likewise.
+        had, has = ({f"{path}: {value}" for path, value in _iter_leaves(document)} for document in documents)
+        told = [f"+ {safe(leaf)}" for leaf in sorted(has - had)] + [f"- {safe(leaf)}" for leaf in sorted(had - has)]
+        if told:
+            return f"{change.attribute}: {', '.join(told)}"
     return f"{change.attribute}: {_value(old)} -> {_value(new)}"
+
+
+def _document(value: Any) -> Any:
+    """A JSON document that is an object; None for anything else."""
+    try:
+        found = json.loads(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _iter_leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Each text in a JSON document, and the names that lead to it; a statement's own name stands for its place."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _iter_leaves(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list):
+        for inner in value:
+            name = inner.get("Sid", "") if isinstance(inner, Mapping) else ""
+            yield from _iter_leaves(inner, f"{path}.{name}" if name else path)
+    else:
+        yield path, str(value)
 
 
 def _value(value: Any) -> str:

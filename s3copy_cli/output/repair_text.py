@@ -12,6 +12,7 @@ from s3copy_cli.operate.run import RepairReport
 from s3copy_cli.output.safe import safe, shorten
 from s3copy_cli.output.verify_text import describe_proof, hanging
 from s3copy_cli.verify.compare import Outcome
+from s3copy_cli.verify.next_steps import Commands, iter_next_steps
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.wording import human_size, plural
 
@@ -31,7 +32,7 @@ _MAX_CAUSE = 600
 _MAX_FIELDS = 5
 
 
-def write_plan(plan: Plan, console: Console, *, source: str, repair_command: str) -> None:
+def write_plan(plan: Plan, console: Console, *, source: str, repair_command: str, prove_command: str) -> None:
     """Write what a dry run found.
 
     Args:
@@ -39,6 +40,7 @@ def write_plan(plan: Plan, console: Console, *, source: str, repair_command: str
         console: where to write.
         source: the source bucket's name.
         repair_command: the command line that does it.
+        prove_command: the command line that proves what neither ETags nor checksums prove.
     """
     for difference in plan.first:
         what = "delete at the destination" if difference.outcome is Outcome.EXTRA else human_size(difference.size)
@@ -52,19 +54,18 @@ def write_plan(plan: Plan, console: Console, *, source: str, repair_command: str
         _line(console, f"Next: {repair_command}")
     else:
         _line(console, "nothing to bring back", "bold")
+        if plan.left[Outcome.UNPROVED]:
+            _line(console, f"Next: {prove_command}")
 
 
-def write_text(
-    report: RepairReport, console: Console, *, propagate_deletes: bool, verify_command: str, prove_command: str
-) -> None:
+def write_text(report: RepairReport, console: Console, *, propagate_deletes: bool, commands: Commands) -> None:
     """Write what was done, what is left and why, and the verdict.
 
     Args:
         report: the result; not of a dry run.
         console: where to write.
         propagate_deletes: whether an object that only the destination has is a failure.
-        verify_command: the command line that shows everything.
-        prove_command: the command line that proves what neither ETags nor checksums prove.
+        commands: the command lines for the next steps.
     """
     if report.repairs is None or report.cleaned is None or report.verification is None:
         raise ValueError("a dry run has a plan only")
@@ -77,14 +78,10 @@ def write_text(
         _write_left(result, report.repairs, console)
     hidden = sum(verification.objects.counts[kind] for kind in kinds) - len(left)
     if hidden > 0:
-        _line(console, f"… and {plural(hidden, 'more object')} ({verify_command} --max-listed 0 lists all)", "dim")
+        _line(console, f"… and {plural(hidden, 'more object')} ({commands.verify} --max-listed 0 lists all)", "dim")
     if verification.objects.counts[Outcome.UNPROVED]:
         # `?` is no work for the function: the copy is there.
-        _line(
-            console,
-            f"? is copied already, and copying it again proves no more. What proves it, by reading both sides: "
-            f"{prove_command}",
-        )
+        _line(console, "? is copied already, and copying it again proves no more")
     for cause in verification.logs.causes:
         if cause.unrecovered:
             _line(console, f"! {safe(cause.cause.name)}: {plural(cause.unrecovered, 'unrecovered error')}", "red")
@@ -95,7 +92,10 @@ def write_text(
     else:
         reasons = "; ".join(safe(reason) for reason in verification.reasons)
         _line(console, f"not shown equal: {reasons}", "bold red")
-        _line(console, f"Next: {verify_command} (shows everything that is known), then repair again")
+        is_under_way = bool(report.repairs.under_way)
+        steps = iter_next_steps(verification, commands, after_repair=True, is_under_way=is_under_way)
+        for number, step in enumerate(steps):
+            _line(console, f"{'      then ' if number else 'Next: '}{safe(step)}")
 
 
 def _done(plan: Plan, repairs: Repairs) -> str:
@@ -164,4 +164,4 @@ def _indented(console: Console, text: str, style: str = "") -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    console.print(Padding(Text(text, style=style), (0, 0, 0, 4)))
+    console.print(Padding(Text(text, style=style), (0, 0, 0, 4), expand=False))

@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, TextIO
 
 from s3copy_cli.errors import S3CopyError, UsageError
 from s3copy_cli.output.safe import escape_key
+from s3copy_cli.output.streams import abandon
 from s3copy_cli.verify.compare import Outcome
 
 if TYPE_CHECKING:
     from s3copy_cli.verify.results import ObjectResult
 
 STDOUT = "-"
+_NAMES_OF_STDOUT = frozenset({STDOUT, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+# What is named by these is open already, e.g. by the shell for `--combined >(gzip >all.gz)`.
+_OPEN_FILES = ("/dev/", "/proc/")
 COMBINED = "combined"
 # The option's name -> which objects its file names.
 KINDS: Mapping[str, Outcome | None] = {
@@ -55,19 +59,23 @@ class _Output:
     def __init__(self, kind: str, path: str, stdout: TextIO) -> None:
         self.kind, self.path = kind, path
         self.lines = 0
+        self.is_stdout = is_stdout(path)
+        # Whoever read it went away, e.g. `--combined - | head`.
+        self.is_unread = False
         self._stream = stdout
         self._temporary: Path | None = None
-        if path == STDOUT:
+        if self.is_stdout:
+            return
+        given = Path(path)
+        if given.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        mode = given.stat().st_mode if given.exists() else None
+        if mode is not None and (path.startswith(_OPEN_FILES) or not stat.S_ISREG(mode)):
+            # A pipe or a device: nothing may be renamed there.
+            self._stream = given.open("a", encoding="utf-8", newline="\n")
             return
         # A link stays a link: what it points to is replaced.
-        self._final = Path(path).resolve()
-        if self._final.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        mode = self._final.stat().st_mode if self._final.exists() else None
-        if mode is not None and not stat.S_ISREG(mode):
-            # A pipe or a device: nothing may be renamed there.
-            self._stream = self._final.open("w", encoding="utf-8", newline="\n")
-            return
+        self._final = given.resolve()
         if mode is not None and not os.access(self._final, os.W_OK):
             raise PermissionError(errno.EACCES, "it may not be written")
         temporary = self._final.with_name(f"{self._final.name}.s3copy-{os.getpid()}")
@@ -76,13 +84,19 @@ class _Output:
         if mode is not None:
             temporary.chmod(stat.S_IMODE(mode))
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether it is as it was before until it is complete."""
+        return self._temporary is not None
+
     def write(self, line: str) -> None:
-        self._stream.write(line)
-        self.lines += 1
+        if not self.is_unread:
+            self._stream.write(line)
+            self.lines += 1
 
     def complete(self) -> None:
         self._stream.flush()
-        if self.path == STDOUT:
+        if self.is_stdout:
             return
         if self._temporary is not None:
             os.fsync(self._stream.fileno())
@@ -91,8 +105,13 @@ class _Output:
             self._temporary.replace(self._final)
             self._temporary = None
 
+    def stop(self, *, is_unread: bool) -> None:
+        """Write no more to it: nobody reads it, or there is no room."""
+        self.is_unread = is_unread
+        abandon(self._stream)
+
     def abandon(self) -> None:
-        if self.path != STDOUT:
+        if not self.is_stdout:
             with contextlib.suppress(OSError):
                 self._stream.close()
         if self._temporary is not None:
@@ -115,7 +134,7 @@ class ReportFiles:
         self._outputs: list[_Output] = []
         names: dict[str, str] = {}
         for kind, path in paths.items():
-            name = path if path == STDOUT else str(Path(path).resolve())
+            name = STDOUT if is_stdout(path) else str(Path(path).resolve())
             if name in names:
                 self._abandon()
                 raise UsageError(
@@ -143,7 +162,7 @@ class ReportFiles:
     @property
     def uses_stdout(self) -> bool:
         """Whether a file goes to stdout, so that nothing else may."""
-        return any(output.path == STDOUT for output in self._outputs)
+        return any(output.is_stdout for output in self._outputs)
 
     @property
     def wants_proved(self) -> bool:
@@ -167,7 +186,7 @@ class ReportFiles:
                     output.write(f"{prefix}{report_line(result)}\n")
 
     def complete(self) -> tuple[WrittenFile, ...]:
-        """Put the files in their places: each is whole, or as it was before.
+        """Put the files in their places: each is whole, or as it was before. What nobody read is not among them.
 
         Raises:
             S3CopyError: a file cannot be written any more.
@@ -175,11 +194,17 @@ class ReportFiles:
         for output in self._outputs:
             with _writing(output):
                 output.complete()
-        return tuple(WrittenFile(output.kind, output.path, output.lines) for output in self._outputs)
+        complete = [output for output in self._outputs if not output.is_unread]
+        return tuple(WrittenFile(output.kind, output.path, output.lines) for output in complete)
 
     def _abandon(self) -> None:
         for output in self._outputs:
             output.abandon()
+
+
+def is_stdout(path: str) -> bool:
+    """Whether a report file's name means stdout."""
+    return path in _NAMES_OF_STDOUT
 
 
 def report_line(result: ObjectResult) -> str:
@@ -196,12 +221,15 @@ def _writing(output: _Output) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise
+        # The rest of the answer does not depend on who reads this.
+        output.stop(is_unread=True)
     except OSError as error:
-        name = "stdout" if output.path == STDOUT else Path(output.path).name
+        name = "stdout" if output.is_stdout else Path(output.path).name
+        state = "The file is as it was before." if output.is_replaced else "What was written there is incomplete."
+        output.stop(is_unread=False)
         raise S3CopyError(
             f"writing the report {name}",
-            str(error),
-            "The file is as it was before. Make room, and run verify again.",
+            error.strerror or str(error),
+            f"{state} Make room, and run verify again.",
             code="ReportFile",
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from s3copy_cli.output.safe import safe
+from s3copy_cli.output.streams import write_line
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-
-def _write_line(text: str) -> None:
-    # One call for the whole line: several threads may talk at once.
-    sys.stderr.write(safe(text) + "\n")
-    sys.stderr.flush()
+# Columns of what is no terminal: no line is folded there, because programs and files take lines as they are.
+_ENDLESS = 100_000
 
 
 class ProgressBar(Protocol):
@@ -61,16 +60,16 @@ class Terminal:
     def say(self, text: str) -> None:
         """A line of conversation on stderr; nothing with --quiet."""
         if not self.quiet:
-            _write_line(text)
+            write_line(text)
 
     def warn(self, text: str) -> None:
         """A line on stderr that also --quiet shows: something was lost or is not as it seems."""
-        _write_line(text)
+        write_line(text)
 
     def detail(self, text: str) -> None:
         """A line of conversation that only --verbose shows."""
         if self.verbose:
-            _write_line(text)
+            write_line(text)
 
     def console(self, *, stderr: bool = False) -> Console:
         """A rich console on stdout (or stderr); markup off, because the text may be anybody's."""
@@ -130,8 +129,17 @@ class Terminal:
     def _console(self, *, stderr: bool) -> Console:
         from rich.console import Console
 
-        return Console(
+        class OurConsole(Console):
+            def on_broken_pipe(self) -> None:
+                # rich would exit; what the command has found still decides about the exit code.
+                # rich calls this while it handles the BrokenPipeError.
+                raise
+
+        stream = sys.stderr if stderr else sys.stdout
+        return OurConsole(
             stderr=stderr,
+            # rich finds out the width of a terminal, and takes COLUMNS.
+            width=None if stream.isatty() or "COLUMNS" in os.environ else _ENDLESS,
             markup=False,
             emoji=False,
             highlight=False,

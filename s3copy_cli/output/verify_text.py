@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from s3copy_cli.output.report_files import is_stdout
 from s3copy_cli.output.safe import safe, shorten
 from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
+from s3copy_cli.verify.next_steps import Commands, iter_next_steps
 from s3copy_cli.verify.report import CauseReport, DeadLetterReport, LogsReport, Report
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.wording import human_duration, human_size, plural
@@ -36,6 +38,8 @@ _MEANINGS = {
     Outcome.UNPROVED: "could not be proved",
     Outcome.ERROR: "could not be looked at",
 }
+# Of several objects.
+_MEANINGS_OF_MANY = {**_MEANINGS, Outcome.DIFFERS: "differ"}
 _MAX_STREAMS = 5
 _MAX_KEYS_OF_CAUSE = 3
 _MAX_PARKED = 10
@@ -71,7 +75,7 @@ def write_text(
     console.print(Text(f"destination  {safe(report.destination_bucket)}"))
     if report.objects.listed:
         console.print()
-        console.print(_objects_table(report))
+        console.print(_objects_table(report, console))
         hidden = report.objects.total - len(report.objects.listed)
         if hidden:
             console.print(Text(_hidden(report), style="dim"))
@@ -89,7 +93,7 @@ def write_text(
     console.print()
     console.print(_summary(report))
     for file in written:
-        named = "stdout" if file.path == "-" else safe(file.path)
+        named = "stdout" if is_stdout(file.path) else safe(file.path)
         console.print(Text(f"{plural(file.lines, 'object')} ({file.kind}) written to {named}", style="dim"))
     console.print()
     for line, style in _verdict(report, setup_command, upload_command, repair_command, verify_command):
@@ -118,8 +122,12 @@ def _hidden(report: Report) -> str:
     """What is not shown, by outcome."""
     shown = Counter(result.outcome for result in report.objects.listed)
     rest = {outcome: report.objects.counts[outcome] - shown[outcome] for outcome in Outcome}
-    parts = [f"{count:,} {_MEANINGS[outcome]}" for outcome, count in rest.items() if count > 0]
+    parts = [_counted(outcome, count) for outcome, count in rest.items() if count > 0]
     return f"… and not shown: {', '.join(parts)} (--max-listed 0 shows all, --combined FILE writes all)"
+
+
+def _counted(outcome: Outcome, count: int) -> str:
+    return f"{count:,} {(_MEANINGS if count == 1 else _MEANINGS_OF_MANY)[outcome]}"
 
 
 def _write_findings(report: Report, console: Console) -> None:
@@ -131,7 +139,12 @@ def _write_findings(report: Report, console: Console) -> None:
             console.print(_indented(finding.remedy, style="bold"))
 
 
-def _objects_table(report: Report) -> Table:
+def _key(key: str, console: Console) -> str:
+    """A key within a line: short for a person, whole for a program or a file."""
+    return shorten(safe(key), _MAX_VALUE) if console.is_terminal else safe(key)
+
+
+def _objects_table(report: Report, console: Console) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -139,7 +152,7 @@ def _objects_table(report: Report) -> Table:
     table.add_column("", width=1)
     table.add_column("Key", overflow="fold", ratio=1)
     table.add_column("Size", justify="right", no_wrap=True)
-    table.add_column("ETag", overflow="fold", min_width=10, max_width=38)
+    table.add_column("ETag", overflow="fold", min_width=10, max_width=38 if console.is_terminal else None)
     for result in report.objects.listed:
         style = _STYLES[result.outcome]
         cells: list[RenderableType] = [
@@ -157,14 +170,24 @@ def _write_details(report: Report, console: Console) -> None:
     from rich.text import Text
 
     for result in report.objects.listed:
-        lines = list(_details(result))
+        lines = list(_details(result)) if result.outcome is not Outcome.PROVED else []
         if not lines:
             continue
         console.print()
-        title = f"{result.outcome.sigil} {shorten(safe(result.key), _MAX_VALUE)}: {_MEANINGS[result.outcome]}"
+        title = f"{result.outcome.sigil} {_key(result.key, console)}: {_MEANINGS[result.outcome]}"
         console.print(Text(title, style=_STYLES[result.outcome]))
         for line in lines:
             console.print(_indented(line))
+    open_fields = Counter(
+        f"{safe(field.name)}: not comparable, {field.reason}"
+        for result in report.objects.listed
+        if result.outcome is Outcome.PROVED
+        for field in result.fields
+    )
+    if open_fields:
+        console.print()
+    for line, count in open_fields.items():
+        console.print(Text(f"= {plural(count, 'listed object')} proved by other fields; {line}", style="dim"))
 
 
 def _details(result: ObjectResult) -> Iterator[str]:
@@ -210,7 +233,7 @@ def _objects_line(report: Report) -> str:
     counts = report.objects.counts
     parts = [f"{counts[Outcome.PROVED]:,} proved"]
     parts += [
-        f"{counts[outcome]:,} {_MEANINGS[outcome]} ({outcome.sigil})"
+        f"{_counted(outcome, counts[outcome])} ({outcome.sigil})"
         for outcome in Outcome
         if outcome is not Outcome.PROVED and counts[outcome]
     ]
@@ -245,10 +268,11 @@ def _executions_line(report: Report) -> str:
         measure = measures[name]
         if measure.value is not None:
             parts.append(f"{plural(measure.value, noun)} ({_origin(measure.source)})")
-    dropped = measures["dropped"]
-    if dropped.value:
-        recovered = ", recovered" if report.is_proved else ""
-        parts.append(f"{plural(dropped.value, 'dropped event')}{recovered} ({_origin(dropped.source)})")
+    for name, before, after in (("dropped", "dropped ", ""), ("destination_delivery_failures", "", " not parked")):
+        lost = measures[name]
+        if lost.value:
+            recovered = ", recovered" if report.is_proved else ""
+            parts.append(f"{plural(lost.value, f'{before}event')}{after}{recovered} ({_origin(lost.source)})")
     executions = report.logs.scan.executions
     if executions.unknown and measures["errors"].source != "cloudwatch":
         parts.append(f"{plural(executions.unknown, 'execution')} without a word of how it ended (log)")
@@ -312,7 +336,7 @@ def _write_cause(report: CauseReport, console: Console) -> None:
         console.print(_indented(_value(cause.message, _MAX_CAUSE)))
     keys = [subject.key for subject in cause.subjects if subject.key is not None]
     if keys:
-        named = ", ".join(_value(key) for key in keys[:_MAX_KEYS_OF_CAUSE])
+        named = ", ".join(_key(key, console) for key in keys[:_MAX_KEYS_OF_CAUSE])
         more = f" and {len(keys) - _MAX_KEYS_OF_CAUSE:,} more" if len(keys) > _MAX_KEYS_OF_CAUSE else ""
         console.print(_indented(f"keys: {named}{more}"))
     if report.unrecovered:
@@ -323,7 +347,7 @@ def _indented(text: str, style: str = "") -> RenderableType:
     from rich.padding import Padding
     from rich.text import Text
 
-    return Padding(Text(text, style=style), (0, 0, 0, 4))
+    return Padding(Text(text, style=style), (0, 0, 0, 4), expand=False)
 
 
 def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:
@@ -331,7 +355,7 @@ def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:
 
     ordered = sorted(dead_letter.parked, key=lambda parked: parked.is_recovered)
     for parked in ordered[:_MAX_PARKED]:
-        key = _value(parked.event.key) if parked.event.key is not None else "(no key of the source bucket)"
+        key = _key(parked.event.key, console) if parked.event.key is not None else "(no key of the source bucket)"
         detail = f": {_value(parked.event.error)}" if parked.event.error else ""
         if parked.is_recovered:
             console.print(Text(f"~ parked, recovered: {key}", style="dim"))
@@ -347,20 +371,17 @@ def _verdict(
 ) -> Iterator[tuple[str, str]]:
     objects = report.objects
     if report.is_proved and not objects.source_objects:
-        which = "is empty" if report.scope.is_everything else "has no such object"
-        yield f"nothing to prove yet: the source bucket {which}", "bold yellow"
-        yield f"Next: {upload_command}", ""
+        if report.scope.is_everything:
+            yield "nothing to prove yet: the source bucket is empty", "bold yellow"
+            yield f"Next: {upload_command}", ""
+        else:
+            yield "nothing to prove: the source bucket has no such object, only the destination has (-)", "bold yellow"
         return
     if report.is_proved:
         yield describe_proof(report), "bold green"
         return
-    yield "not shown equal: " + "; ".join(safe(reason) for reason in report.reasons), "bold red"
-    if any(objects.counts[outcome] for outcome in (Outcome.MISSING, Outcome.DIFFERS)):
-        yield f"Next: {setup_command} (puts trigger, role and function right if they are not)", ""
-        yield f"      then {repair_command} (has the function copy those objects again, and verifies)", ""
-    elif objects.counts[Outcome.UNPROVED] and report.level != "content":
-        yield f"Next: {verify_command} --level content (reads the bytes where nothing else proves them)", ""
-    elif report.logs.scan.since is None or report.dead_letter.queue.unreadable:
-        yield f"Next: {setup_command} (builds the log group and the dead-letter queue if they are missing)", ""
-    elif report.logs.unrecovered:
-        yield f"Next: when it is mended, leave old errors out with: {verify_command} --since 10m", ""
+    reasons = "; ".join(safe(reason) for reason in report.reasons)
+    yield f"not shown equal: {reasons}" if objects.total or report.scope.is_everything else reasons, "bold red"
+    commands = Commands(setup_command, repair_command, verify_command, f"{verify_command} --level content")
+    for number, step in enumerate(iter_next_steps(report, commands)):
+        yield f"{'      then ' if number else 'Next: '}{safe(step)}", ""

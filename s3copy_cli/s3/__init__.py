@@ -4,7 +4,7 @@ Commands talk to `ObjectStore`; which client stands behind it is this package's 
 """
 
 from s3copy_cli.s3.crt_store import CrtObjectStore, open_store
-from s3copy_cli.s3.store import HeadUnderWay, ObjectStore
+from s3copy_cli.s3.store import PASSING_CODES, HeadUnderWay, ObjectStore
 from s3copy_cli.s3.types import (
     Bucket,
     DeleteFailure,
@@ -16,6 +16,7 @@ from s3copy_cli.s3.types import (
 )
 
 __all__ = [
+    "PASSING_CODES",
     "Bucket",
     "CrtObjectStore",
     "DeleteFailure",

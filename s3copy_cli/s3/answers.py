@@ -20,11 +20,21 @@ _GIVEN_UP = {
     "AWS_ERROR_S3_SLOW_DOWN": ("SlowDown", "S3 kept asking to slow down"),
     "AWS_ERROR_S3_INTERNAL_ERROR": ("InternalError", "S3 kept answering with an internal error"),
 }
+# What the runtime repeats quickly, and not at all once many requests at a time have failed: a storm, which may be over
+# in some seconds.
+_STORM = {
+    *_GIVEN_UP,
+    "AWS_ERROR_HTTP_CHANNEL_THROUGHPUT_FAILURE",
+    "AWS_ERROR_HTTP_CONNECTION_CLOSED",
+    "AWS_ERROR_HTTP_SERVER_CLOSED",
+    "AWS_IO_SOCKET_CLOSED",
+}
+_PROTOCOL_ERROR = "AWS_ERROR_HTTP_PROTOCOL_ERROR"
 _NO_WAY = ("AWS_IO_DNS", "AWS_IO_SOCKET_CONNECTION_REFUSED", "AWS_IO_SOCKET_TIMEOUT", "AWS_IO_SOCKET_NO_ROUTE")
 _NO_WAY_HINT = "Check the network, --endpoint-url and --region."
 _AGAIN_HINT = "Check the network and run the command again: it goes on where it stopped."
 # What the runtime itself does not repeat, and S3 means to be repeated.
-_RETRIED_STATUS = {429}
+RETRIED_STATUS = {429}
 _RETRIED_CODES = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests"}
 
 
@@ -49,10 +59,12 @@ class Answer:
 
 
 def is_worth_repeating(error: Exception) -> bool:
-    """Whether the same request may fare better in a moment, and the runtime has not tried that itself."""
+    """Whether the same request may fare better in some seconds."""
+    if isinstance(error, AwsCrtError) and error.name in _STORM:
+        return True
     if not isinstance(error, S3ResponseError):
         return False
-    if error.status_code in _RETRIED_STATUS:
+    if error.status_code in RETRIED_STATUS:
         return True
     body = parse_error(error.body) if error.body else None
     return body is not None and body.code in _RETRIED_CODES
@@ -66,6 +78,16 @@ def translate(call: Call, error: Exception) -> S3CopyError:
     if name in _GIVEN_UP:
         code, message = _GIVEN_UP[name]
         return _refused(call.doing, call.operation, code, message, "", 503)
+    if name == _PROTOCOL_ERROR and call.key:
+        # Of this one object: the others are looked at. What is wrong with all answers, a listing shows.
+        return AwsError(
+            call.doing,
+            f"the answer to {call.operation} breaks the rules of HTTP: a header of this object, such as its user "
+            "metadata, may hold a control character",
+            "Store the object again without it. Or something between here and S3 changes answers (a proxy?).",
+            code="MalformedAnswer",
+            operation=call.operation,
+        )
     message = error.message.rstrip(".") if isinstance(error, AwsCrtError) else str(error)
     if name.startswith(_NO_WAY):
         return AwsError(call.doing, f"S3 cannot be reached: {message}", _NO_WAY_HINT, code="EndpointConnectionError")

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from awscrt.auth import AwsCredentials
-from botocore.exceptions import NoCredentialsError
-from botocore.httpsession import get_cert_path
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError, NoCredentialsError, SSLError
+from botocore.httpsession import URLLib3Session, get_cert_path
+from botocore.utils import get_environ_proxies
 
-from s3copy_cli.aws import CREDENTIALS_HINT, translate_errors
+from s3copy_cli.aws import CREDENTIALS_HINT, configured_ca_bundle, tls_error, translate_errors
 from s3copy_cli.errors import CredentialsError, S3CopyError
 from s3copy_cli.s3.wire import Endpoint
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # An operation that nothing else here uses, so that looking at a request of it disturbs nobody.
 _PROBE = "before-send.s3.GetObjectTorrent"
 _PROBE_KEY = "k"
+# Seconds.
+_DOUBT_TIMEOUT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +91,32 @@ def ca_bundle(session: boto3.Session, environ: MutableMapping[str, str] = os.env
         session: whose configuration counts.
         environ: the environment variables.
     """
-    configured = session._session.get_config_variable("ca_bundle") or environ.get("REQUESTS_CA_BUNDLE")
-    path: Any = configured or True
+    path: Any = configured_ca_bundle(session, environ) or True
     return str(get_cert_path(path))
+
+
+def find_tls_error(location: Location, trusted: str) -> S3CopyError | None:
+    """Why there can be no secure connection, e.g. because the certificate is not trusted; None if that is not so.
+
+    Asked for in another way than the runtime's, through the same proxy: its TLS does not say.
+
+    Args:
+        location: over TLS.
+        trusted: the file of trusted certificates.
+    """
+    url = f"https://{location.endpoint.host}/"
+    trust: Any = trusted
+    session = URLLib3Session(verify=trust, proxies=get_environ_proxies(url), timeout=_DOUBT_TIMEOUT)
+    try:
+        session.send(AWSRequest("HEAD", url, stream_output=True).prepare())
+    except SSLError as error:
+        return tls_error(f"connecting to {location.endpoint.host}", error)
+    except (BotoCoreError, OSError):
+        # Nobody there, a proxy that refuses, …: the runtime meets it as well, and can tell.
+        return None
+    finally:
+        session.close()
+    return None
 
 
 def exempt_from_proxy(host: str, environ: MutableMapping[str, str] = os.environ) -> None:

@@ -13,11 +13,12 @@ from urllib.parse import quote, urlencode
 
 from s3copy_cli.errors import AwsError
 from s3copy_cli.s3.answers import Answer, malformed
-from s3copy_cli.s3.connection import Credentials, ca_bundle, exempt_from_proxy, locate
+from s3copy_cli.s3.connection import Credentials, ca_bundle, exempt_from_proxy, find_tls_error, locate
+from s3copy_cli.s3.flight import Outcome, Upload
 from s3copy_cli.s3.heads import parse_head
 from s3copy_cli.s3.parallel import iter_listing
 from s3copy_cli.s3.store import KEYS_PER_REQUEST, HeadUnderWay
-from s3copy_cli.s3.transport import STALL_SECONDS, Outcome, Transport, Upload
+from s3copy_cli.s3.transport import OUTAGE_SECONDS, STALL_SECONDS, STORM_SECONDS, Transport
 from s3copy_cli.s3.types import (
     Bucket,
     DeleteFailure,
@@ -59,6 +60,8 @@ def open_store(
     *,
     part_size: int = PART_SIZE,
     stall_seconds: float = STALL_SECONDS,
+    storm_seconds: float = STORM_SECONDS,
+    outage_seconds: float = OUTAGE_SECONDS,
 ) -> CrtObjectStore:
     """The data plane for an account; no request is sent yet.
 
@@ -67,19 +70,25 @@ def open_store(
         trace: takes one line for each call, for --verbose.
         part_size: see CrtObjectStore.
         stall_seconds: see Transport.
+        storm_seconds: likewise.
+        outage_seconds: likewise.
     """
     client = aws.s3
     if aws.is_embedded:
         # A proxy of the environment has no business on loopback.
         exempt_from_proxy(locate(client, "any").endpoint.host)
+    bundle = ca_bundle(aws.session)
     return CrtObjectStore(
         Transport(
             region=client.meta.region_name,
-            ca_bundle=ca_bundle(aws.session),
+            ca_bundle=bundle,
             credentials=Credentials(aws.session),
             locate=lambda bucket: locate(client, bucket),
             trace=trace,
             stall_seconds=stall_seconds,
+            storm_seconds=storm_seconds,
+            outage_seconds=outage_seconds,
+            doubt=lambda location: find_tls_error(location, bundle),
         ),
         part_size,
     )

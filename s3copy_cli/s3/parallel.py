@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 
 from s3copy_cli.s3.answers import malformed
+from s3copy_cli.s3.flight import Outcome
 from s3copy_cli.s3.ranges import ListingPlan, Stretch
 from s3copy_cli.s3.store import KEYS_PER_REQUEST
-from s3copy_cli.s3.transport import MAX_ATTEMPTS, Outcome
+from s3copy_cli.s3.transport import MAX_ATTEMPTS
 from s3copy_cli.s3.types import Bucket, ListedObject
 from s3copy_cli.s3.wire import Call
 from s3copy_cli.s3.xml import MalformedAnswerError, parse_objects

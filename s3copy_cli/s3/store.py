@@ -16,6 +16,26 @@ from s3copy_cli.s3.types import (
     PutOptions,
 )
 
+# What S3 says, after all repeats, of a request that may fare better in a minute: it is out of order or too busy. HEAD
+# has the status only.
+PASSING_CODES = frozenset(
+    {
+        "408",
+        "429",
+        "500",
+        "502",
+        "503",
+        "504",
+        "InternalError",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequests",
+        "TooManyRequestsException",
+    }
+)
 # S3 deletes, and lists, at most so many keys in one request.
 KEYS_PER_REQUEST = 1000
 

@@ -1,136 +1,58 @@
 """Requests to S3 by the AWS Common Runtime, which signs, pools connections and repeats what failed, in C.
 
-What it leaves to us: throttling by status 429 and servers that never answer. One thread keeps watch over both.
+What it leaves to us: throttling by status 429, storms of failures longer than a second or two, servers that never
+answer, and certificates that are not trusted. One thread keeps watch over all of them.
 """
 
 from __future__ import annotations
 
-import ctypes
 import heapq
 import itertools
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, TypeVar
 
-from awscrt.auth import AwsCredentials, AwsCredentialsProvider
 from awscrt.http import HttpHeaders, HttpRequest
-from awscrt.io import ClientBootstrap, ClientTlsContext, DefaultHostResolver, EventLoopGroup, TlsContextOptions
 from awscrt.s3 import (
     S3ChecksumAlgorithm,
     S3ChecksumConfig,
     S3ChecksumLocation,
-    S3Client,
-    S3Request,
-    S3RequestTlsMode,
     S3RequestType,
-    create_default_s3_signing_config,
 )
 
-from s3copy_cli.s3.answers import Answer, is_worth_repeating, malformed, stalled, translate
+from s3copy_cli.errors import S3CopyError
+from s3copy_cli.s3.answers import RETRIED_STATUS, Answer, is_worth_repeating, malformed, stalled, translate
 from s3copy_cli.s3.connection import Credentials, Location
+from s3copy_cli.s3.flight import Flight, Outcome, Upload
+from s3copy_cli.s3.runtime import Runtime
 from s3copy_cli.s3.wire import Call
 from s3copy_cli.s3.xml import MalformedAnswerError
 
 Parsed = TypeVar("Parsed")
-# What a request came to: an answer that says yes, or the error it stands for.
-Outcome = Answer | Exception
 
-# Attempts at one request where the runtime itself does not repeat it.
+# Attempts at one request that is answered by silence, or by garbage.
 MAX_ATTEMPTS = 4
-# Seconds without an answer after which a request is given up; boto3's read time-out here is the same.
+# A request that meets a passing failure is repeated, after pauses of 0.4 seconds and twice as long each time, unless
+# that would be later than so many seconds after it began.
+STORM_SECONDS = 15.0
+# A storm without a single good answer for so long is an outage: until there is one, nothing is repeated any more, or
+# each of a million objects would be waited for.
+OUTAGE_SECONDS = 60.0
+# Seconds without an answer after which a request is given up; boto3's read time-out here is the same. Not for uploads,
+# whose answer may take as long as the link is slow: the runtime ends a connection on which not a byte has moved for 30
+# seconds, and gives up after six of them.
 STALL_SECONDS = 60.0
-# The same for uploads, whose progress shows part by part.
-UPLOAD_STALL_SECONDS = 600.0
+# Seconds without any answer at all, after which it is asked whether the server's certificate is trusted: the runtime's
+# TLS keeps silent about that for half a minute, and is asked again and again.
+DOUBT_SECONDS = 3.0
 # What the runtime sizes its connections and buffers by, and nothing else. Listings and HEADs wait for answers most of
 # their time: 60 connections, which cost next to nothing. The parts of uploads are held in memory: 10 connections.
 REQUESTS_GBPS = 25.0
 UPLOADS_GBPS = 2.0
 MIB = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file to send, besides its Call.
-
-    Attributes:
-        path: the file.
-        size: its bytes.
-        part_size: bytes in each part; a file up to this size is one request.
-        on_progress: bytes sent since the last call.
-    """
-
-    path: str
-    size: int
-    part_size: int
-    on_progress: Callable[[int], None]
-
-
-class _Flight:
-    """One request under way."""
-
-    __slots__ = (
-        "attempt",
-        "call",
-        "chunks",
-        "headers",
-        "is_done",
-        "is_stalled",
-        "last_sign",
-        "on_outcome",
-        "request",
-        "started",
-        "status",
-        "stopped_by",
-        "transport",
-        "upload",
-    )
-
-    def __init__(
-        self, transport: Transport, call: Call, on_outcome: Callable[[Outcome], None], upload: Upload | None
-    ) -> None:
-        self.transport = transport
-        self.call = call
-        self.on_outcome = on_outcome
-        self.upload = upload
-        self.attempt = 1
-        self.stopped_by: Exception | None = None
-        self.begin(0.0)
-
-    def begin(self, now: float) -> None:
-        self.status = 0
-        self.headers: list[tuple[str, str]] = []
-        self.chunks: list[bytes] = []
-        self.is_done = False
-        self.is_stalled = False
-        self.request: S3Request | None = None
-        self.started = self.last_sign = now
-
-    def on_headers(self, status_code: int, headers: list[tuple[str, str]], **_: Any) -> None:
-        self.status = status_code
-        self.headers = headers
-
-    def on_body(self, chunk: bytes, **_: Any) -> None:
-        self.chunks.append(bytes(chunk))
-
-    def on_progress(self, progress: int, **_: Any) -> None:
-        self.last_sign = self.transport.clock()
-        if self.upload is None or self.stopped_by is not None:
-            return
-        try:
-            self.upload.on_progress(progress)
-        except Exception as error:  # noqa: BLE001  (goes to the caller's thread, as the upload's outcome)
-            self.stopped_by = error
-            if self.request is not None:
-                self.request.cancel()
-
-    def on_done(self, error: Exception | None, status_code: int | None, **_: Any) -> None:
-        # The request refers to this object's methods: without this, neither would ever be freed.
-        self.is_done, self.request = True, None
-        self.transport.landed(self, error, status_code or self.status)
 
 
 class Transport:
@@ -143,6 +65,10 @@ class Transport:
         locate: where the requests for a bucket go.
         trace: takes one line for each call; None for none.
         stall_seconds: how long a server may keep silent.
+        storm_seconds: how long after its beginning a request may be repeated that meets a passing failure.
+        outage_seconds: after how long without a good answer that ceases.
+        doubt: finds out why nothing is heard from a location: an error if there can be no secure connection.
+        doubt_seconds: how long nothing must have been heard for that.
         clock: seconds.
     """
 
@@ -155,6 +81,10 @@ class Transport:
         locate: Callable[[str], Location],
         trace: Callable[[str], None] | None = None,
         stall_seconds: float = STALL_SECONDS,
+        storm_seconds: float = STORM_SECONDS,
+        outage_seconds: float = OUTAGE_SECONDS,
+        doubt: Callable[[Location], S3CopyError | None] = lambda _: None,
+        doubt_seconds: float = DOUBT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.clock = clock
@@ -163,15 +93,18 @@ class Transport:
         self._credentials = credentials
         self._trace = trace
         self._stall_seconds = stall_seconds
-        self._region = region
-        self._ca_bundle = ca_bundle
-        self._group: EventLoopGroup | None = None
-        self._clients: dict[float, S3Client] = {}
-        self._in_flight: set[_Flight] = set()
-        self._due: list[tuple[float, int, _Flight]] = []
+        self._storm_seconds = storm_seconds
+        self._outage_seconds = outage_seconds
+        self._storm_since: float | None = None
+        self._doubt = doubt
+        self._doubt_seconds = doubt_seconds
+        self._has_heard = self._is_doubted = False
+        self._refusal: S3CopyError | None = None
+        self._runtime = Runtime(region, ca_bundle, credentials)
+        self._in_flight: set[Flight] = set()
+        self._due: list[tuple[float, int, Flight]] = []
         self._number = itertools.count()
         self._lock = threading.Lock()
-        self._here = threading.local()
         self._watch: threading.Thread | None = None
         self._wake = threading.Event()
 
@@ -182,17 +115,14 @@ class Transport:
 
         Raises:
             CredentialsError: there is nothing to sign with.
+            AwsError: it is known already that there can be no secure connection.
         """
+        if self._refusal is not None:
+            raise self._refusal
         self._credentials.refresh()
-        flight = _Flight(self, call, on_outcome, upload)
+        flight = Flight(call, upload, on_outcome, self._landed, self.clock())
         self._begin(flight)
-
-        def cancel() -> None:
-            request = flight.request
-            if request is not None:
-                request.cancel()
-
-        return cancel
+        return flight.cancel
 
     def send(self, call: Call) -> Answer:
         """Send a request and wait for its answer.
@@ -243,10 +173,15 @@ class Transport:
             raise outcome
         return outcome
 
-    def landed(self, flight: _Flight, error: Exception | None, status: int) -> None:
+    def _landed(self, flight: Flight, error: Exception | None, status: int) -> None:
         """Called in the runtime's thread when a request has ended."""
-        self._keep_thread_state()
-        self._in_flight.discard(flight)
+        self._runtime.keep_thread_state()
+        if status:
+            self._has_heard = True
+            if status < 500 and status not in RETRIED_STATUS:
+                self._storm_since = None
+        if not self._take_down(flight):
+            return
         call = flight.call
         if self._trace is not None:
             milliseconds = (self.clock() - flight.started) * 1000
@@ -257,15 +192,37 @@ class Transport:
         if error is None:
             flight.on_outcome(Answer(status, flight.headers, b"".join(flight.chunks)))
             return
-        if flight.attempt < MAX_ATTEMPTS and flight.upload is None and (flight.is_stalled or is_worth_repeating(error)):
+        if self._may_repeat(flight, error):
             self._repeat(flight)
-            return
-        if flight.is_stalled:
-            flight.on_outcome(stalled(call, self._patience(flight)))
+        elif flight.is_stalled:
+            flight.on_outcome(stalled(call, self._stall_seconds))
         else:
             flight.on_outcome(self._credentials.explain(call.doing, error) or translate(call, error))
 
-    def _begin(self, flight: _Flight) -> None:
+    def _take_down(self, flight: Flight) -> bool:
+        """Whether the flight was still under way: only one can end it."""
+        try:
+            self._in_flight.remove(flight)
+        except KeyError:
+            return False
+        return True
+
+    def _may_repeat(self, flight: Flight, error: Exception) -> bool:
+        if flight.upload is not None:
+            return False
+        if flight.is_stalled:
+            return flight.attempt < MAX_ATTEMPTS
+        if not is_worth_repeating(error):
+            return False
+        now = self.clock()
+        began = self._storm_since
+        if began is None:
+            began = self._storm_since = now
+        if now - began > self._outage_seconds:
+            return False
+        return now + _pause_after(flight.attempt) <= flight.submitted + self._storm_seconds
+
+    def _begin(self, flight: Flight) -> None:
         call = flight.call
         location = self._locations.get(call.bucket.name) or self._find(call.bucket.name)
         headers = [
@@ -297,7 +254,8 @@ class Transport:
         self._in_flight.add(flight)
         self._ensure_watch()
         try:
-            sent = self._runtime(location.is_https, REQUESTS_GBPS if upload is None else UPLOADS_GBPS).make_request(
+            gbps = REQUESTS_GBPS if upload is None else UPLOADS_GBPS
+            sent = self._runtime.client(is_https=location.is_https, gbps=gbps).make_request(
                 request=request, on_headers=flight.on_headers, on_body=flight.on_body, on_done=flight.on_done, **options
             )
         except BaseException:
@@ -313,57 +271,13 @@ class Transport:
                 self._locations[bucket] = self._locate(bucket)
             return self._locations[bucket]
 
-    def _runtime(self, is_https: bool, gbps: float) -> S3Client:
-        """A client of the runtime, made when it is needed."""
-        if gbps in self._clients:
-            return self._clients[gbps]
-        with self._lock:
-            if gbps not in self._clients:
-                self._group = self._group or EventLoopGroup(1)
-                tls = None
-                if is_https:
-                    options = TlsContextOptions()
-                    options.override_default_trust_store_from_path(ca_filepath=self._ca_bundle)
-                    tls = ClientTlsContext(options).new_connection_options()
-                self._clients[gbps] = S3Client(
-                    bootstrap=ClientBootstrap(self._group, DefaultHostResolver(self._group)),
-                    region=self._region,
-                    tls_mode=S3RequestTlsMode.ENABLED if is_https else S3RequestTlsMode.DISABLED,
-                    tls_connection_options=tls,
-                    signing_config=create_default_s3_signing_config(
-                        region=self._region,
-                        credential_provider=AwsCredentialsProvider.new_delegate(self._sign_with),
-                    ),
-                    throughput_target_gbps=gbps,
-                )
-            return self._clients[gbps]
-
-    def _sign_with(self) -> AwsCredentials:
-        """Called by the runtime for each request, in another of its threads than `landed`."""
-        self._keep_thread_state()
-        return self._credentials()
-
-    def _keep_thread_state(self) -> None:
-        """Have Python remember the calling thread, which is one of the runtime's, until the process ends.
-
-        Otherwise Python makes a thread state, with a stack of its own, for each call-back, and takes it down again:
-        four times for each request, and each time the system maps and unmaps memory. The count that is raised here and
-        never lowered is what keeps it (Python/C API, PyGILState_Ensure).
-        """
-        if not hasattr(self._here, "is_kept"):
-            self._here.is_kept = True
-            ctypes.pythonapi.PyGILState_Ensure()
-
-    def _repeat(self, flight: _Flight) -> None:
+    def _repeat(self, flight: Flight) -> None:
         """Have the watch send it again, later each time."""
-        pause = 0.2 * 2.0**flight.attempt
+        again_at = self.clock() + _pause_after(flight.attempt)
         flight.attempt += 1
         with self._lock:
-            heapq.heappush(self._due, (self.clock() + pause, next(self._number), flight))
+            heapq.heappush(self._due, (again_at, next(self._number), flight))
         self._wake.set()
-
-    def _patience(self, flight: _Flight) -> float:
-        return self._stall_seconds if flight.upload is None else UPLOAD_STALL_SECONDS
 
     def _ensure_watch(self) -> None:
         """Called after a request was put among those in flight, so that no watch can have overlooked it and ended."""
@@ -376,13 +290,18 @@ class Transport:
     def _keep_watch(self) -> None:
         while True:
             now = self.clock()
-            for flight in self._in_flight.copy():
-                if now - flight.last_sign > self._patience(flight):
-                    flight.is_stalled = True
-                    request = flight.request
-                    if request is not None:
-                        request.cancel()
             pause = self._stall_seconds / 8
+            for flight in self._in_flight.copy():
+                waited = now - flight.started
+                if flight.upload is None and waited > self._stall_seconds:
+                    flight.is_stalled = True
+                    flight.cancel()
+                if not self._has_heard and not self._is_doubted:
+                    pause = min(pause, self._doubt_seconds)
+                    if waited >= self._doubt_seconds:
+                        self._ask_why(flight.call.bucket.name)
+            if self._refusal is not None:
+                self._end_all(self._refusal)
             with self._lock:
                 ready = []
                 while self._due and self._due[0][0] <= now:
@@ -402,3 +321,34 @@ class Transport:
                     if not self._in_flight:
                         return
                     self._watch = threading.current_thread()
+
+    def _ask_why(self, bucket: str) -> None:
+        """Find out, in a thread of its own, why nothing was ever heard; what cannot get better ends all requests."""
+        self._is_doubted = True
+        location = self._locations[bucket]
+        if not location.is_https:
+            return
+
+        def ask() -> None:
+            error = self._doubt(location)
+            if error is not None and not self._has_heard:
+                self._refusal = error
+                self._wake.set()
+
+        threading.Thread(target=ask, name="s3copy-s3-doubt", daemon=True).start()
+
+    def _end_all(self, error: S3CopyError) -> None:
+        """End what is under way without waiting for the runtime, which would take another half minute."""
+        for flight in self._in_flight.copy():
+            if self._take_down(flight):
+                flight.cancel()
+                flight.on_outcome(error)
+        with self._lock:
+            due, self._due = self._due, []
+        for _, _, flight in due:
+            flight.on_outcome(error)
+
+
+def _pause_after(attempt: int) -> float:
+    """Seconds before the next attempt."""
+    return 0.2 * 2.0**attempt

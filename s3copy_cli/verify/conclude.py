@@ -12,7 +12,7 @@ from s3copy_cli.verify.health import Health, iter_obstacles
 from s3copy_cli.verify.latency import CopyEstimates, report_latency
 from s3copy_cli.verify.log_lines import ErrorKind
 from s3copy_cli.verify.recovery import Recovery
-from s3copy_cli.verify.remedies import remedy
+from s3copy_cli.verify.remedies import remedy, restoring_command
 from s3copy_cli.verify.report import (
     CauseReport,
     DeadLetterReport,
@@ -27,7 +27,7 @@ from s3copy_cli.verify.verdict import find_latency_reasons, find_reasons
 if TYPE_CHECKING:
     from s3copy_cli.deployed import DeployedPipeline
     from s3copy_cli.verify.dead_letter import DeadLetter
-    from s3copy_cli.verify.log_fold import Cause
+    from s3copy_cli.verify.log_causes import Cause
     from s3copy_cli.verify.logs import LogScan
     from s3copy_cli.verify.metrics import Metrics
     from s3copy_cli.verify.run import VerifyOptions
@@ -101,6 +101,7 @@ def make_explain(facts: Facts, deployed: DeployedPipeline, options: VerifyOption
         created_at=deployed.created_at,
         dropped=facts.metrics.dropped_lately,
         propagate_deletes=deployed.propagate_deletes,
+        sync_tags=deployed.sync_tags,
     )
     return lambda result: explain(result, evidence)
 
@@ -140,7 +141,7 @@ def conclude(
         parked,
         strict=options.strict,
         propagate_deletes=deployed.propagate_deletes,
-        is_partial=not options.scope.is_everything,
+        scope=options.scope,
     )
     findings = find_findings(
         objects,
@@ -165,6 +166,8 @@ def conclude(
         reasons=(*reasons, *find_latency_reasons(latency)),
         latency=latency,
         findings=findings,
+        strict=options.strict,
+        propagate_deletes=deployed.propagate_deletes,
     )
 
 
@@ -179,4 +182,5 @@ def _cause(cause: Cause, facts: Facts, sizes: Sizes, options: VerifyOptions) -> 
         health=facts.health,
         size=sizes.of(cause),
     )
-    return CauseReport(cause, facts.recovery.of_cause(cause), text)
+    command = restoring_command(cause.kind, cause.code, options.setup_command, options.deploy_command, facts.health)
+    return CauseReport(cause, facts.recovery.of_cause(cause), text, command)

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
 from s3copy_cli.errors import AwsError
+from s3copy_cli.s3.store import PASSING_CODES
 from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, not_comparable
 from s3copy_cli.verify.ordered import iter_in_order
 
@@ -62,7 +63,7 @@ class ContentComparer:
 
         Raises:
             ContentChanged: one of the two is no longer what HEAD told.
-            AwsError: S3 cannot be reached at all.
+            AwsError: S3 cannot be reached at all, or is out of order for a while (PASSING_CODES).
             CredentialsError: the credentials ceased to be good.
         """
 
@@ -79,7 +80,7 @@ class ContentComparer:
         except AwsError as error:
             if error.code in _CHANGED:
                 raise ContentChanged from error
-            if not error.operation:
+            if not error.operation or error.code in PASSING_CODES:
                 raise
             return not_comparable("content", f"{error.doing}: {error.happened}")
         if difference is None:

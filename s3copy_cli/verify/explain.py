@@ -8,11 +8,14 @@ from datetime import datetime, timezone
 
 from s3copy_cli.verify.compare import FieldVerdict, Outcome
 from s3copy_cli.verify.health import Finding, Health
-from s3copy_cli.verify.log_fold import Cause, LastWord
+from s3copy_cli.verify.log_causes import Cause
+from s3copy_cli.verify.log_fold import LastWord
 from s3copy_cli.verify.log_lines import ErrorKind
 from s3copy_cli.verify.parked import ParkedEvent
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.wording import human_size, plural
+
+_NAMES = {"tags": "the tags", "content": "the bytes", "x-amz-missing-meta": "the metadata"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Evidence:
         created_at: when the pipeline was deployed; None if nobody knows.
         dropped: how many events Lambda dropped.
         propagate_deletes: whether deletes are carried over.
+        sync_tags: whether a change of tags alone is.
     """
 
     logged: Mapping[str, Logged] = field(default_factory=dict)
@@ -57,6 +61,7 @@ class Evidence:
     created_at: datetime | None = None
     dropped: int = 0
     propagate_deletes: bool = False
+    sync_tags: bool = False
 
 
 def explain(result: ObjectResult, evidence: Evidence) -> str:
@@ -116,8 +121,14 @@ def _limits(kind: ErrorKind | None, result: ObjectResult, health: Health) -> str
 
 
 def _unproved(result: ObjectResult) -> str:
-    reasons = [field.reason for field in result.fields if field.verdict is FieldVerdict.NOT_COMPARABLE]
-    return f"nothing differs, but the bytes cannot be shown to be equal: {reasons[0]}" if reasons else ""
+    open_fields = [field for field in result.fields if field.verdict is FieldVerdict.NOT_COMPARABLE]
+    if not open_fields:
+        return ""
+    # Where the bytes are proved, what stands in the way is what has to be equal besides.
+    for each in open_fields:
+        if each.is_required:
+            return f"nothing differs, but {_NAMES.get(each.name, each.name)} cannot be compared: {each.reason}"
+    return f"nothing differs, but the bytes cannot be shown to be equal: {open_fields[0].reason}"
 
 
 def _extra(result: ObjectResult, evidence: Evidence) -> str:
@@ -143,15 +154,29 @@ def _not_copied(result: ObjectResult, evidence: Evidence) -> str:
             "already_equal": "found it equal",
             "source_missing": "found no such source object",
         }
-        happened = "deleted from the destination" if result.outcome is Outcome.MISSING else "changed"
+        happened = _changed(result, evidence)
         return (
             f"the function {said.get(word.outcome, f'said {word.outcome!r} of it')} at {_time(word.time_ms)}: "
-            f"it was {happened} after that"
+            f"{happened}"
         )
     if evidence.incomplete and not evidence.obstacles:
         return f"not known: {evidence.incomplete}"
     before = f" since {_time(word.time_ms)}" if word is not None else ""
     return f"no event seen{before}: {_no_event(result, evidence)}"
+
+
+def _changed(result: ObjectResult, evidence: Evidence) -> str:
+    """What must have happened since the function's last word."""
+    if result.outcome is Outcome.MISSING:
+        return "it was deleted from the destination after that"
+    differing = [field.name for field in result.fields if field.verdict is FieldVerdict.DIFFER]
+    if differing and all(name.startswith("tag-") for name in differing):
+        # Tags are no part of LastModified: nothing tells which side's were changed.
+        unsynced = "" if evidence.sync_tags else " (a change of tags alone is not carried over: setup --sync-tags)"
+        return f"the tags of the source or of the copy were changed after that{unsynced}"
+    if differing == ["storage-class"]:
+        return "the storage class of the source or of the copy was changed after that"
+    return "it was changed after that"
 
 
 def _no_event(result: ObjectResult, evidence: Evidence) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from s3copy_cli.verify.compare import Outcome
@@ -50,6 +51,7 @@ def find_findings(
     if absent:
         found.extend(_iter_losses(absent, metrics, dead_letter, health))
     found.extend(_iter_odd_numbers(objects, logs, metrics))
+    found.extend(_iter_foreign(logs))
     return tuple(found)
 
 
@@ -88,10 +90,12 @@ def _iter_losses(absent: int, metrics: Metrics, dead_letter: DeadLetterReport, h
             f"Lambda ended a loop of invocations {plural(metrics.value('recursion_dropped'), 'time')}",
             "See that the destination bucket starts nothing that writes to the source bucket. " + again,
         )
-    if metrics.value("throttles"):
+    # A reserved concurrency of 0 throttles every event: then that is the cause, and waiting does not help.
+    if metrics.throttled_lately and health.reserved_concurrency != 0:
         yield Finding(
             "throttled",
-            f"{plural(metrics.value('throttles'), 'execution')} could not start because too many ran at the same time",
+            f"{plural(metrics.throttled_lately, 'execution')} could not start in the last hours because too many ran "
+            "at the same time",
             "Lambda retries these events by itself, for hours: run verify again later, or with a longer --wait.",
         )
 
@@ -108,3 +112,19 @@ def _iter_odd_numbers(objects: ObjectsReport, logs: LogsReport, metrics: Metrics
             f"{plural(copied, 'object')} came to the destination since {logs.scan.since:%Y-%m-%d %H:%M} UTC, and the "
             f"function ran {plural(invocations, 'time')}: others were copied by something else, or metrics are late",
         )
+
+
+def _iter_foreign(logs: LogsReport) -> Iterator[Finding]:
+    """Events that the function refuses because they are about another bucket."""
+    for report in logs.causes:
+        if report.cause.is_harmless:
+            yield Finding(
+                "foreign_events",
+                f"the function refused {plural(report.cause.count, 'event')} about another bucket, the last one at "
+                f"{_time(report.cause.last_ms)}; nothing of this pipeline was lost",
+                report.remedy,
+            )
+
+
+def _time(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, tz=timezone.utc):%Y-%m-%d %H:%M} UTC"

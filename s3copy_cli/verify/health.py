@@ -47,11 +47,13 @@ class Finding:
         code: a stable name.
         message: what it is, for people.
         remedy: what to do about it; empty if nothing needs to be done.
+        command: the command line that does it; empty if none does.
     """
 
     code: str
     message: str
     remedy: str = ""
+    command: str = ""
 
 
 def iter_obstacles(health: Health, function_name: str, setup_command: str) -> Iterator[Finding]:
@@ -64,11 +66,11 @@ def iter_obstacles(health: Health, function_name: str, setup_command: str) -> It
     """
     restore = f"Run '{setup_command}' to restore it."
     if health.has_function is False:
-        yield Finding("function_missing", "the function has been deleted", restore)
+        yield Finding("function_missing", "the function has been deleted", restore, setup_command)
         return
     reason = f": {health.state_reason}" if health.state_reason else ""
     if health.state == "Failed":
-        yield Finding("function_failed", f"the function's state is Failed{reason}", restore)
+        yield Finding("function_failed", f"the function's state is Failed{reason}", restore, setup_command)
     if health.state == "Inactive":
         yield Finding(
             "function_inactive",
@@ -76,16 +78,15 @@ def iter_obstacles(health: Health, function_name: str, setup_command: str) -> It
             "Lambda wakes it up for the next event, and retries that event: run verify with --wait 120.",
         )
     if health.reserved_concurrency == 0:
-        yield Finding(
-            "concurrency_zero",
-            "the function's reserved concurrency is 0, so that it is never started",
-            f"Take the limit away: aws lambda delete-function-concurrency --function-name {function_name}",
-        )
+        # Not setup's business: whoever set it wants the function to stand still.
+        command = f"aws lambda delete-function-concurrency --function-name {function_name}"
+        message = "the function's reserved concurrency is 0, so that it is never started"
+        yield Finding("concurrency_zero", message, f"Take the limit away: {command}", command)
     if health.has_trigger is False:
         message = "the trigger is missing: the source bucket does not tell the function of new objects"
-        yield Finding("trigger_missing", message, restore)
+        yield Finding("trigger_missing", message, restore, setup_command)
     if health.is_trigger_allowed is False:
-        yield Finding("permission_missing", "S3 is not allowed to invoke the function", restore)
+        yield Finding("permission_missing", "S3 is not allowed to invoke the function", restore, setup_command)
 
 
 def has_trigger(configuration: Mapping[str, Any], function_arn: str) -> bool:

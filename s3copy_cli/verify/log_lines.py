@@ -58,6 +58,8 @@ _MARK_WITHIN = 400
 _FAILED_OUTCOMES = frozenset({"failed", "refused"})
 # Errors about something that is not an object of our source, although a key is named.
 _FOREIGN_CODES = frozenset({"WrongBucket", "UnknownEvent"})
+# Refused without failing the invocation: nothing of ours is lost. Earlier versions of the function call it an ERROR.
+_HARMLESS_CODE = "WrongBucket"
 
 
 class ErrorKind(Enum):
@@ -135,6 +137,7 @@ class Error:
         key: the object's key, None where none is named.
         request_id: empty where none is named.
         permanent: whether repeating cannot help before somebody changes something.
+        is_harmless: whether it is worth telling only, and fails nothing.
     """
 
     kind: ErrorKind
@@ -144,6 +147,7 @@ class Error:
     key: str | None = None
     request_id: str = ""
     permanent: bool = False
+    is_harmless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +249,7 @@ def _classify_own(document: Mapping[str, Any], request_id: str) -> LogLine:
             key=key[:_MAX_KEY] if isinstance(key, str) and code not in _FOREIGN_CODES else None,
             request_id=request_id,
             permanent=error.get("permanent") is True,
+            is_harmless=code == _HARMLESS_CODE and outcome == "refused",
         )
     return Done(
         request_id,

@@ -11,7 +11,9 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code, is_denied, translate_errors
 from s3copy_cli.verify.latency import CopyTimes
-from s3copy_cli.verify.log_fold import Cause, Executions, LastWord, LogFold
+from s3copy_cli.verify.log_causes import Cause
+from s3copy_cli.verify.log_executions import Executions
+from s3copy_cli.verify.log_fold import LastWord, LogFold
 from s3copy_cli.wording import plural
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class LogScan:
         noted_requests: the keys of failed requests, as `repair` has noted them.
         copies: how long copies took.
         last_words: what the function said last of each watched key, errors aside.
+        is_missing: whether there is no such group.
+        is_denied: whether it may not be read.
     """
 
     group: str
@@ -57,10 +61,20 @@ class LogScan:
     noted_requests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     copies: CopyTimes = field(default_factory=CopyTimes)
     last_words: Mapping[str, LastWord] = field(default_factory=dict)
+    is_missing: bool = False
+    is_denied: bool = False
 
 
 class _IncompleteError(Exception):
     """Not everything could be read, and why."""
+
+
+class _MissingError(_IncompleteError):
+    """There is no such group."""
+
+
+class _DeniedError(_IncompleteError):
+    """The group may not be read."""
 
 
 def scan_logs(
@@ -91,16 +105,17 @@ def scan_logs(
     streams: set[str] = set()
     events_read = 0
     incomplete = ""
+    obstacle: _IncompleteError | None = None
     try:
         if since is None:
-            raise _IncompleteError(f"there is no log group {group}")
+            raise _MissingError(f"there is no log group {group}")
         for event in _iter_events(client, group, since, now + _CLOCK_SKEW):
             stream = str(event.get("logStreamName", ""))
             streams.add(stream)
             events_read += 1
             fold.feed(stream, int(event.get("timestamp", 0)), str(event.get("message", "")))
     except _IncompleteError as reason:
-        incomplete = str(reason)
+        incomplete, obstacle = str(reason), reason
     fold.finish()
     if not incomplete and fold.dropped_lines:
         incomplete = f"Lambda dropped {plural(fold.dropped_lines, 'log line')}"
@@ -120,6 +135,8 @@ def scan_logs(
         noted_requests=fold.noted_requests,
         copies=fold.copies,
         last_words=fold.last_words,
+        is_missing=isinstance(obstacle, _MissingError),
+        is_denied=isinstance(obstacle, _DeniedError),
     )
 
 
@@ -150,7 +167,7 @@ def _iter_events(
             yield event
         if count == 0 or count % EVENTS_PER_PAGE:
             return
-        if seen_at_ms == begin_ms:
+        if seen_at_ms <= begin_ms:
             raise _IncompleteError(f"more than {EVENTS_PER_PAGE} events have the same time")
         begin_ms = seen_at_ms
 
@@ -166,9 +183,9 @@ def _iter_pages(client: CloudWatchLogsClient, group: str, begin_ms: int, end_ms:
                 )
             except ClientError as error:
                 if error_code(error) == "ResourceNotFoundException":
-                    raise _IncompleteError(f"there is no log group {group}") from error
+                    raise _MissingError(f"there is no log group {group}") from error
                 if is_denied(error):
-                    raise _IncompleteError(
+                    raise _DeniedError(
                         f"the log group {group} may not be read ({error_code(error)}): logs:FilterLogEvents is needed"
                     ) from error
                 raise

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code, is_denied, translate_errors
-from s3copy_cli.verify.log_fold import Executions
+from s3copy_cli.verify.log_executions import Executions
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -22,6 +22,8 @@ _HOUR = 3600
 _MAX_DATAPOINTS = 1440
 # SQS keeps a message no longer; `setup` asks for all of it.
 PARKED_FOR = timedelta(days=14)
+# Lambda repeats a throttled event no longer: what was throttled earlier has run, or is parked.
+THROTTLED_FOR = timedelta(hours=6)
 # JSON name -> CloudWatch's name in AWS/Lambda.
 METRICS = {
     "received": "AsyncEventsReceived",
@@ -60,12 +62,14 @@ class Metrics:
         unreadable: why CloudWatch could not be asked; empty if it could.
         dropped_lately: the events dropped in the last 14 days; one that was parked earlier is no longer in the queue.
         event_age_ms: the longest time that an event waited for its execution; None if nobody knows it.
+        throttled_lately: the executions that could not start in the last 6 hours; their events may still be waiting.
     """
 
     measures: Mapping[str, Measure]
     unreadable: str = ""
     dropped_lately: int = 0
     event_age_ms: float | None = None
+    throttled_lately: int = 0
 
     def value(self, name: str) -> int:
         """The number, 0 if nobody knows it."""
@@ -105,7 +109,13 @@ def read_metrics(
         found = None
     if found is None:
         return Metrics(merge(None, executions), unreadable)
-    return Metrics(merge(found.sums, executions), unreadable, found.dropped_lately, found.event_age_ms)
+    return Metrics(
+        merge(found.sums, executions),
+        unreadable,
+        found.dropped_lately,
+        found.event_age_ms,
+        found.throttled_lately,
+    )
 
 
 def merge(sums: Mapping[str, int] | None, executions: Executions) -> Mapping[str, Measure]:
@@ -141,12 +151,14 @@ class _Found:
         sums: by name.
         dropped_lately: how many events were dropped while a parked one would still be in the queue.
         event_age_ms: the longest time that an event waited.
+        throttled_lately: how many executions were throttled while their events may still be waiting.
         not_shown: the metrics, in CloudWatch's words, that it refused or failed to show.
     """
 
     sums: Mapping[str, int]
     dropped_lately: int
     event_age_ms: float | None
+    throttled_lately: int
     not_shown: tuple[str, ...] = ()
 
 
@@ -159,7 +171,9 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
     queries = [_query(name, metric, "Sum", function_name, period) for name, metric in METRICS.items()]
     queries.append(_query(_EVENT_AGE, "AsyncEventAge", "Maximum", function_name, period))
     sums: dict[str, float] = {}
-    dropped_lately = 0.0
+    lately = {"dropped": 0.0, "throttles": 0.0}
+    # Datapoints are stamped with the beginning of their period.
+    recent = {"dropped": now - PARKED_FOR, "throttles": now - THROTTLED_FOR - timedelta(seconds=period)}
     ages: list[float] = []
     not_shown: set[str] = set()
     pages = client.get_paginator("get_metric_data").paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
@@ -171,11 +185,17 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
                 ages.extend(result["Values"])
             elif result["Values"]:
                 sums[result["Id"]] = sums.get(result["Id"], 0.0) + sum(result["Values"])
-            if result["Id"] == "dropped":
+            if result["Id"] in lately:
                 values = zip(result.get("Timestamps", []), result["Values"], strict=False)
-                dropped_lately += sum(value for moment, value in values if moment > now - PARKED_FOR)
+                lately[result["Id"]] += sum(value for moment, value in values if moment > recent[result["Id"]])
     rounded = {name: round(value) for name, value in sums.items()}
-    return _Found(rounded, round(dropped_lately), max(ages, default=None), tuple(sorted(not_shown)))
+    return _Found(
+        rounded,
+        round(lately["dropped"]),
+        max(ages, default=None),
+        round(lately["throttles"]),
+        tuple(sorted(not_shown)),
+    )
 
 
 def _query(name: str, metric: str, statistic: str, function_name: str, period: int) -> Any:

@@ -9,11 +9,11 @@ from types import TracebackType
 
 from s3copy_cli.aws import S3_CONCURRENCY
 from s3copy_cli.errors import AwsError
-from s3copy_cli.s3 import Bucket, HeadUnderWay, ObjectStore
+from s3copy_cli.s3 import PASSING_CODES, Bucket, HeadUnderWay, ObjectStore
 from s3copy_cli.verify.compare import FieldComparison, Outcome, Rules, are_proved_by_listing, not_comparable
 from s3copy_cli.verify.content import RANGES_IN_WORK, ContentChanged, ContentComparer
 from s3copy_cli.verify.ordered import Begun, Known, iter_in_order
-from s3copy_cli.verify.results import ObjectResult, Seen, judge, judge_at_a_glance
+from s3copy_cli.verify.results import ObjectResult, Seen, Trouble, judge, judge_at_a_glance
 from s3copy_cli.verify.scope import EVERYTHING, Scope
 from s3copy_cli.verify.spool import Entry
 from s3copy_cli.verify.walk import Pair, iter_pairs
@@ -132,12 +132,13 @@ class ObjectEngine:
             if not error.operation or error.code == "NoSuchBucket":
                 raise
             why = self._why_bad_request(key) if error.code == "400" else ""
-            return ObjectResult(key, Outcome.ERROR, message=f"{error.doing}: {error.happened}{why}")
+            trouble: Trouble = "passing" if error.code in PASSING_CODES else ""
+            return ObjectResult(key, Outcome.ERROR, message=f"{error.doing}: {error.happened}{why}", trouble=trouble)
         if self._scope.keys is None:
             return result
         if result is None or result.outcome in (Outcome.MISSING, Outcome.EXTRA):
             self._confirm_buckets(key)
-        return result or ObjectResult(key, Outcome.ERROR, message=_UNKNOWN)
+        return result or ObjectResult(key, Outcome.ERROR, message=_UNKNOWN, trouble="absent")
 
     def _look(self, key: str) -> ObjectResult | None:
         source = self._see(self._source, key)
@@ -161,7 +162,7 @@ class ObjectEngine:
         try:
             return Seen(head, self._store.tags(bucket, key))
         except AwsError as error:
-            if not error.operation:
+            if not error.operation or error.code in PASSING_CODES:
                 raise
             # Nothing that changes from answer to answer: two looks at the same state must be equal.
             return Seen(head, f"the tags in {bucket.name} cannot be read: {error.code} on {error.operation}")

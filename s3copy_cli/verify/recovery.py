@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from s3copy_cli.verify.log_fold import Cause, Subject
+from s3copy_cli.verify.log_causes import Cause, Subject
 from s3copy_cli.verify.parked import ParkedEvent
 
 
@@ -28,7 +28,9 @@ class Recovery:
         return event.key is not None and event.key in self.healed_keys
 
     def of_cause(self, cause: Cause) -> int:
-        """How many of a cause's errors have healed."""
+        """How many of a cause's errors have healed; all of one that never did any harm."""
+        if cause.is_harmless:
+            return cause.count
         return sum(count for subject, count in cause.subjects.items() if self._is_healed(subject))
 
     def _is_healed(self, subject: Subject) -> bool:

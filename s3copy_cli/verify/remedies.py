@@ -8,6 +8,8 @@ from s3copy_cli.verify.health import Health
 from s3copy_cli.verify.log_lines import ErrorKind
 from s3copy_cli.wording import human_size
 
+# Seconds; Lambda's limit, and what setup gives the function.
+_LONGEST_TIMEOUT = 900
 # How an object is brought over when the cause of its failure is gone.
 AGAIN = "run repair"
 
@@ -135,6 +137,16 @@ def remedy(
         memory=f" ({health.memory_mb:,} MB)" if health.memory_mb else "",
         size=f" with an object of {human_size(size)}" if size else "",
     )
+
+
+def restoring_command(
+    kind: ErrorKind, code: str, setup_command: str, deploy_command: str, health: Health | None = None
+) -> str:
+    """The command line that the remedy names; empty if it names none, or none that could change anything."""
+    text = _BY_CODE.get(code) or _BY_KIND[kind]
+    if kind is ErrorKind.TIMEOUT and health is not None and (health.timeout or 0) >= _LONGEST_TIMEOUT:
+        return ""
+    return setup_command if "{setup}" in text else deploy_command if "{deploy}" in text else ""
 
 
 def missing_permission(operation: str, message: str) -> str:

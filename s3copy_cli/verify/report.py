@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from s3copy_cli.verify.compare import Level, Outcome
 from s3copy_cli.verify.health import Finding
 from s3copy_cli.verify.latency import LatencyReport
-from s3copy_cli.verify.log_fold import Cause
+from s3copy_cli.verify.log_causes import Cause
 from s3copy_cli.verify.parked import ParkedEvent
 from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.verify.scope import EVERYTHING, Scope
@@ -32,6 +32,7 @@ class ObjectsReport:
         causes: why the keys are not proved that are not.
         waited_seconds: time spent on copies under way.
         copied_in_range: proved objects that came to the destination in the range of the logs.
+        absent: named keys that neither bucket has; among the errors.
         is_complete: whether all were looked at; not if verify stopped at the first one that is not proved.
     """
 
@@ -42,6 +43,7 @@ class ObjectsReport:
     causes: Mapping[str, str]
     waited_seconds: float
     copied_in_range: int = 0
+    absent: int = 0
     is_complete: bool = True
 
     @property
@@ -52,11 +54,12 @@ class ObjectsReport:
 
 @dataclass(frozen=True)
 class CauseReport:
-    """A cause in the log, how much of it has healed, and what to do."""
+    """A cause in the log, how much of it has healed, what to do, and the command line that does it, if one does."""
 
     cause: Cause
     recovered: int
     remedy: str
+    command: str = ""
 
     @property
     def unrecovered(self) -> int:
@@ -133,6 +136,8 @@ class Report:
         findings: what explains the result as a whole.
         compared: what was compared, in words.
         scope: which objects were looked at.
+        strict: whether objects that only the destination has are a failure.
+        propagate_deletes: whether they are because deletes are carried over.
     """
 
     pipeline: str
@@ -148,6 +153,8 @@ class Report:
     findings: tuple[Finding, ...] = ()
     compared: tuple[str, ...] = ()
     scope: Scope = EVERYTHING
+    strict: bool = False
+    propagate_deletes: bool = False
 
     @property
     def is_proved(self) -> bool:

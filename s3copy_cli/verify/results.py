@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from s3copy_cli.verify.compare import (
     FieldComparison,
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from s3copy_cli.s3 import ObjectHead
 
 
+# Why a key could not be looked at: neither bucket has it; S3 was out of order, and may be well again in a minute;
+# anything else.
+Trouble = Literal["absent", "passing", ""]
+
+
 class ObjectResult(NamedTuple):
     """What is known about one key; a tuple, because there are millions of them.
 
@@ -34,6 +39,7 @@ class ObjectResult(NamedTuple):
         source_modified: when S3 says the source was written.
         destination_modified: when S3 says the destination was written.
         cause: what explains it, from the logs or the dead-letter queue; only in final results, empty if unknown.
+        trouble: of what kind an error is; empty if it is none of these kinds, or no error.
     """
 
     key: str
@@ -45,6 +51,7 @@ class ObjectResult(NamedTuple):
     source_modified: datetime | None = None
     destination_modified: datetime | None = None
     cause: str = ""
+    trouble: Trouble = ""
 
     def may_be_under_way(self, *, propagate_deletes: bool) -> bool:
         """Whether a copy that is still running would explain it, or a deletion where deletes are carried over."""

@@ -17,7 +17,7 @@ from s3copy_cli.verify.encryption import find_etag_obstacle
 from s3copy_cli.verify.explain import logged_by_key
 from s3copy_cli.verify.health import Health
 from s3copy_cli.verify.latency import CopyEstimates
-from s3copy_cli.verify.log_fold import MAX_SUBJECTS
+from s3copy_cli.verify.log_causes import MAX_SUBJECTS
 from s3copy_cli.verify.logs import LogScan, scan_logs
 from s3copy_cli.verify.metrics import read_metrics
 from s3copy_cli.verify.objects import ObjectEngine
@@ -180,11 +180,12 @@ def verify_pipeline(
             watched=watched,
         )
         explain = make_explain(facts, deployed, options)
-        showcase, sizes = Showcase(options.max_listed), Sizes(facts)
+        showcase, sizes, absent = Showcase(options.max_listed), Sizes(facts), 0
         for provisional in tally.iter_final({}):
             result = provisional._replace(cause=explain(provisional))
             showcase.add(result)
             sizes.add(result)
+            absent += result.trouble == "absent"
             if sink is not None and (sink.wants_proved or result.outcome is not Outcome.PROVED):
                 sink.on_final(result)
 
@@ -197,6 +198,7 @@ def verify_pipeline(
         waited_seconds=waited,
         is_complete=tally.is_complete,
         copied_in_range=estimates.objects,
+        absent=absent,
     )
     return conclude(facts, objects, sizes, deployed, options, compared=rules.compared)
 

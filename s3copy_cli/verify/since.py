@@ -31,15 +31,19 @@ def parse_duration(text: str, option: str) -> float:
     """Seconds in a duration: "90s", "15m", "2h", "1d".
 
     Raises:
-        UsageError: it is not a duration, or too long for a number of seconds.
+        UsageError: it is not a duration, or none at all, or too long for a number of seconds.
     """
     found = _AGE.fullmatch(text.strip())
+    happened = "it is not a duration"
     try:
         if found:
-            return timedelta(**{_UNITS[found[2].lower()]: int(found[1])}).total_seconds()
+            seconds = timedelta(**{_UNITS[found[2].lower()]: int(found[1])}).total_seconds()
+            if seconds:
+                return seconds
+            happened = "nothing takes no time at all"
     except OverflowError:
-        pass
-    raise UsageError(f"reading {option} {text!r}", "it is not a duration", "Give e.g. 90s, 15m or 2h.")
+        happened = "it is too long"
+    raise UsageError(f"reading {option} {text!r}", happened, "Give e.g. 90s, 15m or 2h.")
 
 
 def _from_age(text: str, now: datetime) -> datetime | None:

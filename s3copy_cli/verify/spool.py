@@ -109,6 +109,7 @@ def encode(entry: Entry) -> bytes:
         _text(result.source_modified),
         _text(result.destination_modified),
         result.cause,
+        result.trouble,
         entry.seen_at,
     )
     return json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
@@ -116,7 +117,9 @@ def encode(entry: Entry) -> bytes:
 
 def decode(line: bytes) -> Entry:
     """What `encode` was given."""
-    key, outcome, size, etag, fields, message, source_modified, destination_modified, cause, seen_at = json.loads(line)
+    key, outcome, size, etag, fields, message, source_modified, destination_modified, cause, trouble, seen_at = (
+        json.loads(line)
+    )
     result = ObjectResult(
         key,
         Outcome(outcome),
@@ -127,6 +130,7 @@ def decode(line: bytes) -> Entry:
         _moment(source_modified),
         _moment(destination_modified),
         cause,
+        trouble,
     )
     return Entry(result, seen_at)
 

@@ -34,6 +34,7 @@ class Tally:
         self._open = Spool(in_memory)
         self._proved = Spool(in_memory)
         self._proved_kept = 0
+        self._proved_forgotten = 0
         self.is_complete = True
         self._corrections: dict[str, ObjectResult | None] = {}
         self.pending = 0
@@ -62,8 +63,8 @@ class Tally:
         return sum(self._counts.values()) - self._counts[Outcome.EXTRA]
 
     def is_pending(self, result: ObjectResult) -> bool:
-        """Whether something still under way would explain a result."""
-        return result.may_be_under_way(propagate_deletes=self._propagate_deletes)
+        """Whether something still under way would explain a result, or S3 could not show the object just then."""
+        return result.trouble == "passing" or result.may_be_under_way(propagate_deletes=self._propagate_deletes)
 
     def add(self, result: ObjectResult, seen_at: float) -> None:
         """Take in one result of the walk; results come in key order.
@@ -82,9 +83,11 @@ class Tally:
         elif self._keep is None or self._proved_kept < self._keep:
             self._proved_kept += 1
             self._proved.append(Entry(result, seen_at))
+        else:
+            self._proved_forgotten += 1
 
     def iter_pending(self) -> Iterator[ObjectResult]:
-        """The results that something still under way would explain, in key order."""
+        """The results that are pending, in key order."""
         return (entry.result for entry in self._open if self.is_pending(entry.result))
 
     def open_keys(self, limit: int) -> frozenset[str]:
@@ -128,6 +131,8 @@ class Tally:
             self.last_pending_at = max(self.last_pending_at, entry.seen_at)
         if is_kept:
             self._open.append(Entry(result, entry.seen_at))
+        else:
+            self._proved_forgotten += 1
 
     def correct(self, key: str, result: ObjectResult | None) -> None:
         """Note a later look at a key, whatever the walk found; `iter_final` takes it in. None: neither side has it."""
@@ -160,15 +165,18 @@ class Tally:
     def _iter_unremembered(
         self, key: str, result: ObjectResult | None, causes: Mapping[str, str]
     ) -> Iterator[ObjectResult]:
-        """A correction of a key that is not remembered: it was proved, or it is new since the walk."""
+        """A correction of a key that is not remembered.
+
+        Either it was proved and is one of those that were not kept, or it is new since the walk. Where both may be, it
+        counts as the first, so that no object counts twice.
+        """
         if result is None or result.outcome is Outcome.PROVED:
-            return
-        if result.outcome is Outcome.EXTRA and not self._propagate_deletes:
             return
         if key > self.last_key:
             if not self.is_complete:
                 return
-        elif self._keep is not None and self._counts[Outcome.PROVED]:
+        elif self._proved_forgotten:
+            self._proved_forgotten -= 1
             self._uncount(result._replace(outcome=Outcome.PROVED))
         self._count(result)
         yield _explained(result, causes)

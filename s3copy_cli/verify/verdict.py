@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from s3copy_cli.verify.compare import Outcome
 from s3copy_cli.verify.latency import LatencyReport, describe_unknown
 from s3copy_cli.verify.report import DeadLetterReport, LogsReport, ObjectsReport
+from s3copy_cli.verify.scope import EVERYTHING, Scope
 from s3copy_cli.wording import human_duration, plural
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ _OBJECT_REASONS = (
     (Outcome.MISSING, "missing at the destination"),
     (Outcome.DIFFERS, "different at the destination"),
     (Outcome.UNPROVED, "that could not be proved equal"),
-    (Outcome.ERROR, "that could not be looked at"),
 )
 
 
@@ -29,7 +29,7 @@ def find_reasons(
     *,
     strict: bool,
     propagate_deletes: bool = False,
-    is_partial: bool = False,
+    scope: Scope = EVERYTHING,
 ) -> tuple[str, ...]:
     """Every reason why this is not a proof, in the order of importance; none means that it is one.
 
@@ -40,19 +40,33 @@ def find_reasons(
         dead_letter: what is parked.
         strict: whether objects that only the destination has are a reason too.
         propagate_deletes: whether deletes are carried over, so that they are one in any case.
-        is_partial: whether only some keys were asked about. The objects themselves answer that: what failed elsewhere,
-            or names no object, is no reason then.
+        scope: which keys were asked about. If only some, the objects themselves answer that: what failed elsewhere, or
+            names no object, is no reason then. That there was nothing to look at is one, and so is a log or a queue
+            that could not be read: nobody knows whether it names one of them.
     """
-    if is_partial:
-        return tuple(_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes))
+    about_objects = tuple(_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes))
+    if not scope.is_everything:
+        nothing = () if objects.total else (f"nothing was proved: {describe_nothing(scope)}",)
+        return (*about_objects, *nothing, *_unread_log_reasons(logs), *_unread_queue_reasons(dead_letter))
     reasons = (
-        *_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes),
+        *about_objects,
         *_log_reasons(logs),
         *_parked_reasons(dead_letter),
         *_metric_reasons(metrics),
     )
-    # A dropped event names no object. Where nothing else is wrong, its object is proved or gone: it has recovered.
-    return (*reasons, *_dropped_reasons(metrics, dead_letter)) if reasons else ()
+    # A lost event names no object. Where nothing else is wrong, its object is proved or gone: it has recovered. The
+    # same holds for errors in lines that are gone.
+    return (*reasons, *_lost_reasons(metrics, dead_letter), *_gone_reasons(logs)) if reasons else ()
+
+
+def describe_nothing(scope: Scope) -> str:
+    """That neither bucket has an object in scope, in words."""
+    words = ["no object"]
+    if scope.source_prefix:
+        words.append(f"under {scope.source_prefix!r}")
+    if scope.suffix:
+        words.append(f"ending in {scope.suffix!r}")
+    return f"{' '.join(words)} in either bucket"
 
 
 def find_latency_reasons(latency: LatencyReport) -> Iterator[str]:
@@ -71,6 +85,11 @@ def _object_reasons(objects: ObjectsReport, *, strict: bool, propagate_deletes: 
     for outcome, what in _OBJECT_REASONS:
         if objects.counts[outcome]:
             yield f"{plural(objects.counts[outcome], 'object')} {what}"
+    if objects.absent:
+        yield f"{plural(objects.absent, 'object')} in neither bucket"
+    errors = objects.counts[Outcome.ERROR] - objects.absent
+    if errors:
+        yield f"{plural(errors, 'object')} that could not be looked at"
     if (strict or propagate_deletes) and objects.counts[Outcome.EXTRA]:
         why = "deletes are propagated" if propagate_deletes else "--strict"
         yield f"{plural(objects.counts[Outcome.EXTRA], 'object')} only at the destination ({why})"
@@ -81,6 +100,10 @@ def _object_reasons(objects: ObjectsReport, *, strict: bool, propagate_deletes: 
 def _log_reasons(logs: LogsReport) -> Iterator[str]:
     if logs.unrecovered:
         yield f"{plural(logs.unrecovered, 'unrecovered error')} in the logs"
+    yield from _unread_log_reasons(logs)
+
+
+def _unread_log_reasons(logs: LogsReport) -> Iterator[str]:
     if logs.scan.incomplete:
         yield f"the logs could not be read completely: {logs.scan.incomplete}"
 
@@ -88,20 +111,30 @@ def _log_reasons(logs: LogsReport) -> Iterator[str]:
 def _parked_reasons(dead_letter: DeadLetterReport) -> Iterator[str]:
     if dead_letter.unrecovered:
         yield f"{plural(dead_letter.unrecovered, 'unrecovered event')} in the dead-letter queue"
+    yield from _unread_queue_reasons(dead_letter)
+
+
+def _unread_queue_reasons(dead_letter: DeadLetterReport) -> Iterator[str]:
     if dead_letter.queue.unreadable:
         yield dead_letter.queue.unreadable
 
 
-def _dropped_reasons(metrics: Metrics, dead_letter: DeadLetterReport) -> Iterator[str]:
+def _lost_reasons(metrics: Metrics, dead_letter: DeadLetterReport) -> Iterator[str]:
+    failures = metrics.value("destination_delivery_failures")
+    if failures:
+        yield f"{plural(failures, 'event')} that Lambda could not park"
     # CloudWatch also counts an event as dropped when it was parked on the way out.
     lost = metrics.dropped_lately - dead_letter.queue.depth
     if lost > 0:
         yield f"{plural(lost, 'event')} dropped by Lambda that are not in the dead-letter queue"
 
 
+def _gone_reasons(logs: LogsReport) -> Iterator[str]:
+    if logs.kept_days:
+        kept = plural(logs.kept_days, "day")
+        yield f"the logs could not be read from their beginning: lines older than {kept} are gone"
+
+
 def _metric_reasons(metrics: Metrics) -> Iterator[str]:
-    failures = metrics.value("destination_delivery_failures")
-    if failures:
-        yield f"{plural(failures, 'event')} that Lambda could not park"
     if metrics.unreadable:
         yield metrics.unreadable

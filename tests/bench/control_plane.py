@@ -1,7 +1,8 @@
 """The least that AWS's other services have to say for `s3copy verify` and `s3copy upload` to do their work.
 
 A pipeline called `bench-flat-1000` joins `bench-source-flat-1000` and `bench-destination-flat-1000`. Its function has
-logged nothing, counted nothing and parked nothing. What is not known here is refused, as without a permission.
+logged as many lines as the server is asked to have, counted nothing and parked nothing. What is not known here is
+refused, as without a permission.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from .answers import Request, response
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 DAY_SECONDS = 86_400
+# About the megabyte that a page of log events may have.
+LINES_PER_PAGE = 2_000
+LINES_PER_MS = 50
 
 _IDENTITY = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>
 <Arn>arn:aws:iam::{ACCOUNT_ID}:user/bench</Arn><UserId>BENCH</UserId><Account>{ACCOUNT_ID}</Account>
@@ -33,9 +37,11 @@ class ControlPlane:
     Args:
         endpoint_url: where this server is; part of the queue's URL.
         now: seconds since the epoch; the pipelines were deployed a day before.
+        log_lines: how many lines each function has logged.
     """
 
-    def __init__(self, endpoint_url: str, now: float | None = None) -> None:
+    def __init__(self, endpoint_url: str, now: float | None = None, log_lines: int = 0) -> None:
+        self._log_lines = log_lines
         self._endpoint_url = endpoint_url
         self._deployed_at = (time.time() if now is None else now) - DAY_SECONDS
 
@@ -61,13 +67,29 @@ class ControlPlane:
             return _json({"logGroups": [{"logGroupName": name, "creationTime": created, "retentionInDays": 30}]})
         if operation == "GetQueueUrl":
             return _json({"QueueUrl": f"{self._endpoint_url}/{ACCOUNT_ID}/{asked.get('QueueName')}"})
+        if operation == "FilterLogEvents":
+            begin = (int(asked.get("startTime", 0)) - int(self._deployed_at * 1000)) * LINES_PER_MS
+            return _json(self._log_page(int(asked.get("nextToken", max(begin, 0)))))
         fixed: dict[str, dict[str, Any]] = {
-            "FilterLogEvents": {"events": []},
             "GetQueueAttributes": {"Attributes": {}},
             "ReceiveMessage": {},
             "GetMetricData": {"MetricDataResults": []},
         }
         return _json(fixed[operation]) if operation in fixed else _denied()
+
+    def _log_page(self, first: int) -> dict[str, Any]:
+        """A page of the log: five lines for each invocation, which copied one object."""
+        end = min(first + LINES_PER_PAGE, self._log_lines)
+        begin_ms = int(self._deployed_at * 1000)
+        events = [
+            {
+                "logStreamName": f"stream-{number // 5_000}",
+                "timestamp": begin_ms + number // LINES_PER_MS,
+                "message": _line(number),
+            }
+            for number in range(first, end)
+        ]
+        return {"events": events, **({"nextToken": str(end)} if end < self._log_lines else {})}
 
     def _lambda(self, request: Request) -> bytes:
         found = re.fullmatch(r"/2015-03-31/functions/([a-z0-9-]+)(/configuration)?", request.path)
@@ -91,6 +113,22 @@ class ControlPlane:
         if found[2]:
             return _json(configuration)
         return _json({"Configuration": configuration, "Tags": {OWNERSHIP_TAG: pipeline.name}})
+
+
+def _line(number: int) -> str:
+    """One line of the function's log, as Lambda and lambda_handler.log write it."""
+    invocation, place = divmod(number, 5)
+    request_id = f"{invocation:08x}-0000-4000-8000-000000000000"
+    if place in (1, 2):
+        common = {"level": "INFO", "s3copy_log_version": "1", "request_id": request_id, "pipeline": "bench"}
+        if place == 2:
+            return json.dumps({**common, "message": "invocation finished", "records": 1, "outcomes": {"copied": 1}})
+        copied = {"key": f"object-{invocation:09d}.csv", "size": 1000, "strategy": "copy_object", "parts": 1}
+        times = {"duration_ms": 80, "latency_ms": 900 + invocation % 700, "outcome": "copied"}
+        return json.dumps({**common, "message": "object copied", **copied, **times})
+    if place == 4:
+        return f"REPORT RequestId: {request_id}\tDuration: 82.00 ms\tMemory Size: 256 MB\tMax Memory Used: 90 MB\t"
+    return f"START RequestId: {request_id} Version: $LATEST" if place == 0 else f"END RequestId: {request_id}"
 
 
 def buckets_of(pipeline_name: str) -> tuple[str, str]:

@@ -148,15 +148,16 @@ class Server:
     Args:
         port: to listen on at 127.0.0.1; 0 lets the kernel choose.
         latency: seconds between a request and its answer.
+        log_lines: how many lines each function has logged.
     """
 
-    def __init__(self, port: int = 0, latency: float = 0.0) -> None:
+    def __init__(self, port: int = 0, latency: float = 0.0, log_lines: int = 0) -> None:
         self._listener = socket.create_server(("127.0.0.1", port), backlog=512)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self.latency = latency
         self.s3 = S3Answers()
-        self._control_plane = ControlPlane(f"http://127.0.0.1:{self.port}")
+        self._control_plane = ControlPlane(f"http://127.0.0.1:{self.port}", log_lines=log_lines)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._late: list[tuple[float, int, _Connection, bytes]] = []
@@ -210,8 +211,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="at 127.0.0.1; 0 takes a free one")
     parser.add_argument("--latency-ms", type=float, default=0.0, help="between a request and its answer")
+    parser.add_argument("--log-lines", type=int, default=0, help="how many lines each function has logged")
     arguments = parser.parse_args()
-    server = Server(arguments.port, arguments.latency_ms / 1000)
+    server = Server(arguments.port, arguments.latency_ms / 1000, arguments.log_lines)
     print(f"http://127.0.0.1:{server.port}", flush=True)  # noqa: T201
     server.serve_forever()
 

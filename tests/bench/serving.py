@@ -24,13 +24,15 @@ _KEEP_MEMORY = {
 
 
 @contextmanager
-def running_server(latency: float = 0.0) -> Iterator[str]:
+def running_server(latency: float = 0.0, log_lines: int = 0) -> Iterator[str]:
     """A server in a process of its own; its URL. It ends with the block.
 
     Args:
         latency: seconds between a request and its answer.
+        log_lines: how many lines each function has logged.
     """
     command = [sys.executable, "-m", "tests.bench.server", "--latency-ms", str(latency * 1000)]
+    command += ["--log-lines", str(log_lines)]
     environ = {**os.environ, **_KEEP_MEMORY}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], env=environ)
     try:

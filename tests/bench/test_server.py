@@ -97,6 +97,15 @@ def test_verify_proves_equal_buckets(s3copy: Run) -> None:
     assert data["counts"]["source_bytes"] == sum(Population("flat", 2_500).entry(n).size for n in range(2_500))
 
 
+def test_a_log_of_many_pages_is_read_to_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    with running_server(log_lines=10_000) as url:
+        exit_code = run_program(["verify", "--name", "bench-flat-2000", "--json", "--endpoint-url", url], os.environ)
+    data = json.loads(capsys.readouterr().out)["data"]
+    assert (exit_code, data["verdict"]) == (0, "proved")
+    assert (data["logs"]["events_read"], data["metrics"]["invocations"]["value"]) == (10_000, 2_000)
+    assert data["latency"]["event_to_copy"]["count"] == 2_000
+
+
 def test_upload_is_checked_against_what_the_server_remembers(s3copy: Run, tmp_path: Path) -> None:
     (tmp_path / "small.csv").write_bytes(b"id\n1\n")
     (tmp_path / "large.bin").write_bytes(os.urandom(17 * 1024 * 1024))

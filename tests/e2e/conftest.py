@@ -38,6 +38,7 @@ class Outcome:
 
 
 Run = Callable[..., Outcome]
+Clients = Callable[[str], Any]
 
 
 @pytest.fixture(scope="session")
@@ -55,61 +56,40 @@ def embedded_server(embedded_state_dir: Path) -> Iterator[LocalAws]:
     reset(paths)
 
 
-@pytest.fixture
-def empty_account(embedded_server: LocalAws) -> Callable[[], None]:
-    """Remove everything from the account, without the program."""
-
-    def empty() -> None:
-        request = urllib.request.Request(f"{embedded_server.endpoint_url}/_ministack/reset", method="POST")
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            assert answer.status == 200
-
-    return empty
+def _empty(aws: LocalAws) -> None:
+    request = urllib.request.Request(f"{aws.endpoint_url}/_ministack/reset", method="POST")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 200
 
 
-@pytest.fixture
-def embedded(embedded_server: LocalAws, empty_account: Callable[[], None]) -> LocalAws:
-    """The embedded AWS with nothing in the account."""
-    empty_account()
-    return embedded_server
-
-
-@pytest.fixture
-def clients(embedded: LocalAws) -> Callable[[str], Any]:
-    """boto3 clients of the embedded AWS: `clients("s3")`."""
+def _clients(aws: LocalAws) -> Clients:
     session = boto3.Session(
-        aws_access_key_id=embedded.access_key_id,
-        aws_secret_access_key=embedded.secret_access_key,
-        region_name=embedded.region,
+        aws_access_key_id=aws.access_key_id,
+        aws_secret_access_key=aws.secret_access_key,
+        region_name=aws.region,
     )
-    return lambda service: session.client(service, endpoint_url=embedded.endpoint_url)
+    return lambda service: session.client(service, endpoint_url=aws.endpoint_url)
 
 
-@pytest.fixture
-def environ(embedded: LocalAws, embedded_state_dir: Path, tmp_path: Path) -> dict[str, str]:
-    """The environment of a person with an empty HOME who works on the embedded AWS."""
-    home = tmp_path / "home"
+def _environ(state_dir: Path, home: Path) -> dict[str, str]:
     home.mkdir()
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "S3COPY_LOCAL": "1",
-        "S3COPY_LOCAL_STATE_DIR": str(embedded_state_dir),
+        "S3COPY_LOCAL_STATE_DIR": str(state_dir),
         # Where the code under test was chosen by it, the program and the function are to be of that code too.
         **({"PYTHONPATH": os.environ["PYTHONPATH"]} if "PYTHONPATH" in os.environ else {}),
     }
 
 
-@pytest.fixture
-def s3copy(environ: dict[str, str], tmp_path: Path) -> Run:
-    """Run the program as a person does: `s3copy("verify", "--json")`."""
-
+def _runner(environ: dict[str, str], folder: Path) -> Run:
     def run(*arguments: str, expect: int | None = None, **variables: str) -> Outcome:
         done = subprocess.run(
             [sys.executable, "-m", "s3copy_cli", *arguments],
             env={**environ, **variables},
-            cwd=tmp_path,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -121,6 +101,63 @@ def s3copy(environ: dict[str, str], tmp_path: Path) -> Run:
         return outcome
 
     return run
+
+
+@pytest.fixture
+def embedded(embedded_server: LocalAws) -> LocalAws:
+    """The embedded AWS with nothing in the account."""
+    _empty(embedded_server)
+    return embedded_server
+
+
+@pytest.fixture
+def empty_account(embedded_server: LocalAws) -> Callable[[], None]:
+    """Remove everything from the account, without the program."""
+    return lambda: _empty(embedded_server)
+
+
+@pytest.fixture
+def clients(embedded: LocalAws) -> Clients:
+    """boto3 clients of the embedded AWS: `clients("s3")`."""
+    return _clients(embedded)
+
+
+@pytest.fixture
+def environ(embedded: LocalAws, embedded_state_dir: Path, tmp_path: Path) -> dict[str, str]:
+    """The environment of a person with an empty HOME who works on the embedded AWS."""
+    return _environ(embedded_state_dir, tmp_path / "home")
+
+
+@pytest.fixture
+def s3copy(environ: dict[str, str], tmp_path: Path) -> Run:
+    """Run the program as a person does: `s3copy("verify", "--json")`."""
+    return _runner(environ, tmp_path)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One account for all tests of a module, which begins empty. Such a module uses none of the fixtures above.
+
+    Attributes:
+        clients: boto3 clients.
+        s3copy: runs the program, in `folder`.
+        environ: with this environment.
+        folder: where files may be made.
+    """
+
+    clients: Clients
+    s3copy: Run
+    environ: dict[str, str]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def shared(embedded_server: LocalAws, embedded_state_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """An empty account, for a whole module: building a pipeline takes longer than verifying it."""
+    _empty(embedded_server)
+    folder = tmp_path_factory.mktemp("shared")
+    environ = _environ(embedded_state_dir, folder / "home")
+    return Shared(_clients(embedded_server), _runner(environ, folder), environ, folder)
 
 
 @pytest.fixture

@@ -52,6 +52,8 @@ PURE = [
     "verify/findings.py",
     "verify/health.py",
     "verify/latency.py",
+    "verify/log_causes.py",
+    "verify/log_executions.py",
     "verify/log_fold.py",
     "verify/log_lines.py",
     "verify/remedies.py",

@@ -31,6 +31,8 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> list[GlobalOptions]:
         seen.append(app.options)
         if fail == "aws":
             raise AwsError("doing this", "that \x1b[31mhappened", "do the other", code="Oops")
+        if fail == "bucket":
+            raise AwsError("doing this", "no bucket", "Build it again with: s3copy setup", code="NoSuchBucket")
         if fail == "connection":
             raise AwsError("doing this", "no answer", "check the network", code="EndpointConnectionError")
         if fail == "bug":
@@ -274,6 +276,35 @@ def test_hints_repeat_the_options_that_were_typed() -> None:
     assert App(typed.options, environ=from_environment).command("verify") == "s3copy verify"
 
 
+@pytest.mark.parametrize(
+    ("options", "environ", "given"),
+    [
+        (GlobalOptions(profile="my work"), {}, " --profile 'my work'"),
+        (GlobalOptions(endpoint_url="http://127.0.0.1:1"), {"S3COPY_NAME": ""}, " --endpoint-url http://127.0.0.1:1"),
+        (GlobalOptions(name="s3copy"), {"S3COPY_NAME": "invoices"}, " --name s3copy"),
+        (GlobalOptions(local=False), {"S3COPY_LOCAL": "yes"}, " --no-local"),
+        (GlobalOptions(local=True), {"S3COPY_LOCAL": "0"}, " --local"),
+    ],
+)
+def test_hints_repeat_what_the_environment_says_otherwise(
+    options: GlobalOptions, environ: dict[str, str], given: str
+) -> None:
+    app = App(options, environ)
+    assert app.command("verify") == f"s3copy verify{given}"
+    hint = "Build it with s3copy setup, then s3copy repair. See s3copy local status."
+    assert (
+        app.complete(hint) == f"Build it with s3copy setup{given}, then s3copy repair{given}. See s3copy local status."
+    )
+    assert app.complete(app.command("setup")) == f"s3copy setup{given}"
+
+
+def test_the_hint_of_an_error_repeats_them_too(
+    probe: list[GlobalOptions], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("probe", "--fail", "bucket", "--region", "eu-west-1") == 1
+    assert "again with: s3copy setup --region eu-west-1\n" in capsys.readouterr().err
+
+
 def test_a_closed_pipe_is_no_traceback() -> None:
     """`s3copy --help | head -0`: the reader goes away before anything is written."""
     running = subprocess.Popen(
@@ -283,6 +314,78 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     running.stdout.close()
     _, said = running.communicate(timeout=60)
     assert said == ""
+
+
+def unread(mode: str = "w") -> Any:
+    """A stream whose reader has gone."""
+    read, write = os.pipe()
+    os.close(read)
+    return os.fdopen(write, mode)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_the_exit_code_does_not_depend_on_who_reads(
+    options: list[str], probe: list[GlobalOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with unread() as stdout, unread() as stderr:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert run("probe", "--fail", "differences", *options) == 3
+        assert run("probe", "--fail", "aws", *options) == 1
+        assert run("--help") == 0
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["verify", "-h"], ["--version"]])
+def test_help_that_cannot_be_written_is_said(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", full)
+        assert run(*arguments) == 1
+    assert capsys.readouterr().err == "Error: writing the help: No space left on device\n       Nothing was done.\n"
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_an_interruption_while_modules_load_is_one_line(options: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'click':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        f"sys.argv = ['s3copy', 'verify', *{options}]\n"
+        "from s3copy_cli.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "Error: interrupted; run the same command again.\n")
+    if options:
+        document = json.loads(done.stdout)
+        assert (document["exit_code"], document["errors"][0]["code"]) == (130, "Interrupted")
+    else:
+        assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["verify", "--wait", "-1"], "-1 is not a number of seconds between 0 and 86,400"),
+        (["verify", "--wait", "inf"], "inf is not a number of seconds between 0 and 86,400"),
+        (["verify", "--wait", "nan"], "'nan' is not a number of seconds"),
+        (["verify", "--max-listed", "1.5"], "'1.5' is not a whole number"),
+        (["verify", "--max-listed", "-1"], "-1 is not a whole number from 0 on"),
+        (["repair", "--rate", "0"], "0 is not a number of objects a second between 0.1 and 1,000"),
+        (["upload", "f", "--wait-seconds", "soon"], "'soon' is not a number of seconds"),
+    ],
+)
+def test_a_number_out_of_bounds_is_said_in_words(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments) == 2
+    said = capsys.readouterr().err
+    assert f"'{arguments[-2]}': {words}." in said
+    assert "<" not in said
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])

@@ -135,6 +135,13 @@ def make_resources(aws: Aws, pipeline: Pipeline) -> None:
         Code={"ZipFile": code.getvalue()},
         Tags=pipeline.tags,
     )
+    aws.lambda_.add_permission(
+        FunctionName=pipeline.function_name,
+        StatementId="s3",
+        Action="lambda:InvokeFunction",
+        Principal="s3.amazonaws.com",
+        SourceArn=pipeline.bucket_arn(pipeline.source_bucket),
+    )
     entry: Any = {
         "Id": pipeline.notification_id,
         "LambdaFunctionArn": pipeline.function_arn,

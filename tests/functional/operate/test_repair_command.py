@@ -162,6 +162,37 @@ def test_without_a_trigger_nothing_is_repaired(world: Any, s3copy: Run, aws: Aws
     assert world.invoked == []
 
 
+def test_a_function_that_cannot_run_is_told_before_anything_is_asked_of_it(world: Any, s3copy: Run, aws: Aws) -> None:
+    """Not by Lambda's refusals, for which repair would wait minutes."""
+    world.put("a")
+    name = world.pipeline.function_name
+    aws.lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    (error,) = s3copy("repair", "--json", expect=1).envelope["errors"]
+    assert "reserved concurrency is 0" in error["message"]
+    assert f"aws lambda delete-function-concurrency --function-name {name}" in error["hint"]
+    assert world.invoked == []
+    aws.lambda_.delete_function_concurrency(FunctionName=name)
+    aws.lambda_.remove_permission(FunctionName=name, StatementId="s3")
+    (error,) = s3copy("repair", "--json", expect=1).envelope["errors"]
+    assert "S3 is not allowed to invoke the function" in error["message"]
+    assert "s3copy setup" in error["hint"]
+
+
+def test_next_steps_that_help(world: Any, s3copy: Run, aws: Aws) -> None:
+    """Repair again would change nothing about any of these."""
+    world.put("a")
+    world.put_copy("a", ServerSideEncryption="aws:kms", ChecksumAlgorithm="SHA256")
+    text = " ".join(s3copy("repair", "--wait", "0", expect=3).stdout.split())
+    assert "Next: s3copy verify --level content" in text
+    assert "s3copy repair" not in text
+    assert "Next: s3copy verify --level content" in s3copy("repair", "--dry-run", expect=3).stdout
+    aws.logs.delete_log_group(logGroupName=world.pipeline.log_group)
+    world.put_copy("a")
+    text = " ".join(s3copy("repair", "--wait", "0", expect=3).stdout.split())
+    assert "Next: s3copy setup (the log group is missing)" in text
+    assert "s3copy repair" not in text
+
+
 def test_without_a_pipeline(s3copy: Run) -> None:
     (error,) = s3copy("repair", "--json", expect=1).envelope["errors"]
     assert error["code"] == "NotSetUp"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -70,15 +71,16 @@ class ScriptedServer:
         asked: the requests so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.script: Callable[[int, Asked], Reply] = lambda *_: self.reply()
+        self._tls = tls
         self.asked: list[Asked] = []
         self.released = threading.Event()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._connections: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
-        self._connections: list[socket.socket] = []
 
     @property
     def host(self) -> str:
@@ -116,7 +118,7 @@ class ScriptedServer:
             thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with suppress(OSError, ValueError), connection, connection.makefile("rb") as stream:
+        with suppress(OSError, ValueError), self._secured(connection) as secured, secured.makefile("rb") as stream:
             while True:
                 method, target, _ = stream.readline().decode().split(" ")
                 lines = iter(lambda: stream.readline().decode().strip(), "")
@@ -127,19 +129,44 @@ class ScriptedServer:
                     self.asked.append(asked)
                 reply = self.script(number, asked)
                 if reply is None:
-                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    secured.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     return
-                connection.sendall(reply[0])
+                secured.sendall(reply[0])
                 if reply[1]:
                     return
 
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        if self._tls is None:
+            return connection
+        secured = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        # Before the handshake, so that it can be ended.
+        self._connections.append(secured)
+        try:
+            secured.do_handshake()
+        except BaseException:
+            secured.close()
+            raise
+        return secured
+
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
+def make_server() -> Iterator[Callable[..., ScriptedServer]]:
+    """Makes servers that do what they are told; takes a TLS context."""
+    servers: list[ScriptedServer] = []
+
+    def make(tls: ssl.SSLContext | None = None) -> ScriptedServer:
+        servers.append(ScriptedServer(tls))
+        return servers[-1]
+
+    yield make
+    for scripted in servers:
+        scripted.close()
+
+
+@pytest.fixture
+def server(make_server: Callable[..., ScriptedServer]) -> ScriptedServer:
     """A server that does what it is told."""
-    scripted = ScriptedServer()
-    yield scripted
-    scripted.close()
+    return make_server()
 
 
 @pytest.fixture

@@ -107,7 +107,11 @@ def test_a_fault_in_the_middle_of_a_listing_is_made_good(server: Any, scripted: 
         ("too many requests", "TooManyRequests"),
     ],
 )
-def test_a_fault_that_stays_is_an_error(server: Any, scripted: CrtObjectStore, fault: str, code: str) -> None:
+def test_a_fault_that_stays_is_an_error(
+    server: Any, open_scripted: Callable[..., CrtObjectStore], fault: str, code: str
+) -> None:
+    scripted = open_scripted(storm_seconds=1.0)
+
     def script(number: int, asked: Any) -> Any:
         right = listing(asked.target)
         return FAULTS[fault](server, right) if number else server.reply(body=right)
@@ -242,6 +246,41 @@ def test_credentials_are_refreshed_as_they_expire(
     ended.touch()
     with pytest.raises(CredentialsError, match="the session has ended"):
         store.head(BUCKET, "k")
+
+
+def test_an_upload_may_take_longer_than_any_other_answer(
+    server: Any, open_scripted: Callable[..., CrtObjectStore], tmp_path: Path
+) -> None:
+    """The link may be slow. The runtime itself ends connections on which nothing moves."""
+    stall_seconds = 0.2
+    store = open_scripted(stall_seconds=stall_seconds)
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    looked = threading.Event()
+
+    def script(number: int, asked: Any) -> Any:
+        if asked.method == "PUT":
+            # Until a request that is not answered was given up meanwhile, four times.
+            looked.wait(60)
+            return server.reply(headers='ETag: "e"\r\n')
+        server.released.wait(60)
+        return None
+
+    server.script = script
+    done = threading.Event()
+
+    def send() -> None:
+        store.put_file(BUCKET, "k", path, PutOptions(), lambda _: None)
+        done.set()
+
+    upload = threading.Thread(target=send)
+    upload.start()
+    with pytest.raises(AwsError, match="did not answer"):
+        store.head(BUCKET, "k")
+    looked.set()
+    upload.join(60)
+    assert done.is_set()
+    assert [asked.method for asked in server.asked].count("PUT") == 1
 
 
 def test_a_stopped_upload_raises_what_stopped_it_and_is_aborted(

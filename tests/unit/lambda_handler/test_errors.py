@@ -47,6 +47,7 @@ def test_permanent(code: str, status: int) -> None:
     [
         ("PreconditionFailed", 412),
         ("NoSuchKey", 404),
+        ("MethodNotAllowed", 405),  # a delete marker
         ("ConditionalRequestConflict", 409),
         ("OperationAborted", 409),
         ("TemporaryRedirect", 307),

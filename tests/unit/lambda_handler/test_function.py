@@ -133,7 +133,7 @@ def test_an_event_for_another_bucket_is_logged_and_touches_nothing(
 ) -> None:
     assert function({"Records": [record(bucket="other")]}, CONTEXT) == {"refused": 1}
     line = read_lines(lines)[0]
-    assert (line["level"], line["outcome"], line["error"]["code"]) == ("ERROR", "refused", "WrongBucket")
+    assert (line["level"], line["outcome"], line["error"]["code"]) == ("WARNING", "refused", "WrongBucket")
     assert buckets.sent == []
 
 

@@ -104,6 +104,22 @@ def test_what_was_refused_is_sent_again_later_and_slower(fake_time: Any, batches
     assert pauses == pytest.approx([0.5, 1.0, 2.0, 4.0]), "several refusals at one moment are one"
 
 
+def test_it_is_told_once_that_lambda_refuses(fake_time: Any, batches: Any) -> None:
+    said = iter([BUSY, BUSY, DONE, BUSY, DONE, DONE])
+    told: list[str] = []
+    clock = fake_time.clock()
+    busy = Dispatcher(
+        lambda _: next(said),
+        Pace(1000, clock),
+        clock,
+        max_in_flight=1,
+        start=lambda job: job(),
+        on_busy=told.append,
+    )
+    assert len(list(busy.iter_answers(batches(3, 1)))) == 3
+    assert told == [BUSY.message] * 2, "not for each refusal, and again after it has run in between"
+
+
 def test_after_minutes_of_refusals_it_says_why(fake_time: Any, batches: Any) -> None:
     with pytest.raises(AwsError, match="ReservedFunctionConcurrentInvocationLimitExceeded") as caught:
         list(dispatcher(fake_time, lambda _: BUSY).iter_answers(batches(1, 1)))

@@ -154,3 +154,50 @@ def test_a_full_disk_is_told_and_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_no_files_want_no_results() -> None:
     assert not ReportFiles({})
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_every_name_of_stdout_is_stdout(name: str) -> None:
+    stdout = io.StringIO()
+    with ReportFiles({"combined": name}, stdout) as files:
+        assert files.uses_stdout
+        for result in RESULTS:
+            files.on_final(result)
+        assert files.complete() == (WrittenFile("combined", name, 6),)
+    assert stdout.getvalue() == COMBINED
+    with pytest.raises(UsageError, match="names the same file"):
+        ReportFiles({"combined": "-", "extra": name}, stdout)
+
+
+def test_what_the_shell_has_opened_is_written_to_as_it_is() -> None:
+    """`--combined >(gzip >all.gz)` names /dev/fd/63."""
+    read, write_end = os.pipe()
+    write({"combined": f"/dev/fd/{write_end}"})
+    os.close(write_end)
+    with os.fdopen(read) as stream:
+        assert stream.read() == COMBINED
+
+
+def test_a_reader_that_goes_away_stops_its_report_only(tmp_path: Path) -> None:
+    read, write_end = os.pipe()
+    os.close(read)
+    path = str(tmp_path / "all")
+    with os.fdopen(write_end, "w") as unread:
+        files = ReportFiles({"combined": path, "proved": "-"}, unread)
+        with files:
+            # More than any buffer holds.
+            for result in RESULTS[:1] * 100_000:
+                files.on_final(result)
+            assert files.complete() == (WrittenFile("combined", path, 100_000),)
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/full"])
+def test_a_full_device_is_said_and_not_called_unchanged(name: str) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        files = ReportFiles({"combined": name}, full)
+        files.on_final(RESULTS[0])
+        with pytest.raises(S3CopyError) as caught, files:
+            files.complete()
+    what = "stdout" if name == "-" else "full"
+    assert str(caught.value) == f"writing the report {what}: No space left on device"
+    assert caught.value.hint.startswith("What was written there is incomplete.")

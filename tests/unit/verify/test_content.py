@@ -165,6 +165,15 @@ def test_bytes_that_s3_does_not_show_are_not_claimed(
     assert names(result)["content"] == ("not_comparable", f"reading: answered {code}")
 
 
+def test_bytes_that_s3_cannot_show_for_now_are_to_be_looked_at_again(
+    store: Any, look: Callable[..., ObjectResult], put: Any
+) -> None:
+    put(b"some bytes", b"some bytes")
+    refuse(store, "SlowDown")
+    result = look()
+    assert (result.outcome, result.trouble) == (Outcome.ERROR, "passing")
+
+
 @pytest.mark.parametrize(
     "error", [AwsError("reading", "no connection", code="Connection"), CredentialsError("reading", "expired")]
 )

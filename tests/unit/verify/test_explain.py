@@ -11,7 +11,8 @@ import pytest
 from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
 from s3copy_cli.verify.explain import Evidence, Logged, explain, logged_by_key
 from s3copy_cli.verify.health import Finding, Health
-from s3copy_cli.verify.log_fold import Cause, LastWord, Subject
+from s3copy_cli.verify.log_causes import Cause, Subject
+from s3copy_cli.verify.log_fold import LastWord
 from s3copy_cli.verify.log_lines import ErrorKind
 from s3copy_cli.verify.parked import ParkedEvent
 from s3copy_cli.verify.results import ObjectResult
@@ -24,7 +25,14 @@ EXTRA = ObjectResult("k", Outcome.EXTRA, 1, "e", destination_modified=MOMENT)
 EVIDENCE = Evidence(since=MOMENT - timedelta(hours=1), created_at=MOMENT - timedelta(hours=1))
 TRIGGER = Finding("trigger_missing", "the trigger is missing")
 KMS = FieldComparison("etag", FieldVerdict.NOT_COMPARABLE, "a", "b", "no digest under aws:kms")
-
+TAG = FieldComparison("tag-colour", FieldVerdict.DIFFER, "blue", "red", is_required=True)
+CHECKSUM = FieldComparison("checksum-CRC32", FieldVerdict.NOT_COMPARABLE, "a", None, "the destination has none")
+UNREAD = FieldComparison(
+    "tags", FieldVerdict.NOT_COMPARABLE, None, None, "AccessDenied in the source", is_required=True
+)
+RETAGGED = (
+    "the function copied it at 2026-03-01 12:00:02 UTC: the tags of the source or of the copy were changed after that"
+)
 COPIED_ONCE = (
     "the source has no such object; the function copied it at 2026-03-01 12:00:00 UTC, and this pipeline does not "
     "carry deletes over"
@@ -107,6 +115,32 @@ def said(outcome: str, seconds: float) -> dict[str, LastWord]:
             MISSING._replace(source_modified=MOMENT + timedelta(milliseconds=900)),
             evidence(last_words=said("copied", 0.5)),
             "the function copied it at 2026-03-01 12:00:00 UTC: it was deleted from the destination after that",
+        ),
+        # A change of tags leaves LastModified as it is: it may have been in the source.
+        (
+            DIFFERS._replace(fields=(TAG,)),
+            evidence(last_words=said("copied", 2)),
+            f"{RETAGGED} (a change of tags alone is not carried over: setup --sync-tags)",
+        ),
+        (
+            DIFFERS._replace(fields=(TAG,)),
+            evidence(last_words=said("copied", 2), sync_tags=True),
+            RETAGGED,
+        ),
+        (
+            DIFFERS._replace(fields=(replace(TAG, name="storage-class"),)),
+            evidence(last_words=said("copied", 2)),
+            RETAGGED.replace("tags of", "storage class of").replace("were", "was"),
+        ),
+        (
+            DIFFERS._replace(fields=(TAG, replace(TAG, name="etag"))),
+            evidence(last_words=said("copied", 2)),
+            "the function copied it at 2026-03-01 12:00:02 UTC: it was changed after that",
+        ),
+        (
+            ObjectResult("k", Outcome.UNPROVED, fields=(CHECKSUM, UNREAD)),
+            EVIDENCE,
+            "nothing differs, but the tags cannot be compared: AccessDenied in the source",
         ),
         (
             MISSING,

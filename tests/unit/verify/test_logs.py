@@ -15,10 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3copy_cli.errors import AwsError
-from s3copy_cli.verify import log_fold, logs
-from s3copy_cli.verify.log_fold import Cause, LogFold, Subject
+from s3copy_cli.verify import log_causes, logs
+from s3copy_cli.verify.log_causes import Cause, Subject
+from s3copy_cli.verify.log_fold import LogFold
 from s3copy_cli.verify.log_lines import Error, ErrorKind, LinesDropped, classify
 from s3copy_cli.verify.logs import LogScan, scan_logs
+from s3copy_cli.verify.recovery import Recovery
 
 Corpus = Callable[[str], list[tuple[str, str]]]
 SINCE = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -263,6 +265,31 @@ def test_a_refused_event_of_another_bucket_is_not_about_our_object(code: str) ->
     assert (line.code, line.key) == (code, None)
 
 
+def refused_line(level: str) -> str:
+    document = {"s3copy_log_version": "1", "level": level, "outcome": "refused", "key": "k", "request_id": rid(1)}
+    return json.dumps({**document, "error": {"code": "WrongBucket", "message": "about bucket 'b'", "permanent": True}})
+
+
+@pytest.mark.parametrize("level", ["WARNING", "ERROR"])
+def test_an_event_of_another_bucket_fails_nothing(level: str) -> None:
+    """ERROR is what earlier versions of the function said."""
+    lines = [f"START RequestId: {rid(1)}", refused_line(level), FINISHED, TEXT_REPORT]
+    fold = fold_lines([("s", line) for line in lines])
+    cause = fold.causes["WrongBucket"]
+    assert (cause.count, cause.is_harmless, cause.subjects, cause.request_ids) == (1, True, {}, [rid(1)])
+    assert (fold.executions.failed, fold.executions.unknown) == (0, 0)
+    assert Recovery(frozenset(), frozenset(), {}).of_cause(cause) == 1
+
+
+def test_an_event_of_another_bucket_hides_no_failure_of_its_invocation() -> None:
+    lines = [f"START RequestId: {rid(1)}", refused_line("WARNING"), handled("k"), "[ERROR] CopyFailed: 1", TEXT_REPORT]
+    fold = fold_lines([("s", line) for line in lines])
+    assert counts(fold.causes) == {"WrongBucket": 1, "SlowDown on X": 1}
+    assert fold.executions.failed == 1
+    alone = [f"START RequestId: {rid(1)}", refused_line("WARNING"), "[ERROR] ValueError: x", TEXT_REPORT]
+    assert counts(fold_lines([("s", line) for line in alone]).causes) == {"WrongBucket": 1, "unhandled ValueError": 1}
+
+
 def test_a_request_that_fails_again_after_a_success_has_not_healed() -> None:
     time_out = f"{rid(1)} Task timed out after 3.00 seconds"
     done = json.dumps({"s3copy_log_version": "1", "message": "invocation finished", "request_id": rid(1)})
@@ -274,7 +301,7 @@ def test_a_request_that_fails_again_after_a_success_has_not_healed() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_fold, "MAX_SUBJECTS", 3)
+    monkeypatch.setattr(log_causes, "MAX_SUBJECTS", 3)
 
     def failed(key: str, code: str) -> tuple[str, str]:
         return "s", json.dumps({"s3copy_log_version": "1", "outcome": "failed", "key": key, "error": {"code": code}})

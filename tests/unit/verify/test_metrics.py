@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s3copy_cli.errors import AwsError
-from s3copy_cli.verify.log_fold import Executions
+from s3copy_cli.verify.log_executions import Executions
 from s3copy_cli.verify.metrics import METRICS, Measure, choose_period, merge, read_metrics
 
 SINCE = datetime(2026, 3, 1, 12, 0, 17, tzinfo=timezone.utc)
@@ -126,6 +126,17 @@ def test_events_dropped_longer_ago_than_a_queue_keeps_them(stubbed: tuple[Any, S
     metrics = read_metrics(client, "f", SINCE, now, Executions())
     assert metrics.measures["dropped"] == Measure(15, "cloudwatch")
     assert metrics.dropped_lately == 12
+
+
+def test_executions_throttled_longer_ago_than_lambda_repeats_them(stubbed: tuple[Any, Stubber]) -> None:
+    client, stubber = stubbed
+    now = SINCE + timedelta(hours=20)
+    moments = [now - timedelta(hours=7), now - timedelta(hours=6, seconds=30), now - timedelta(hours=1)]
+    results: list[dict[str, Any]] = [{"Id": "throttles", "Values": [1.0, 2.0, 4.0], "Timestamps": moments}]
+    stubber.add_response("get_metric_data", {"MetricDataResults": results})
+    metrics = read_metrics(client, "f", SINCE, now, Executions())
+    # A datapoint has the time at which its minute begins.
+    assert (metrics.value("throttles"), metrics.throttled_lately) == (7, 6)
 
 
 def test_metrics_that_may_not_be_read(stubbed: tuple[Any, Stubber]) -> None:

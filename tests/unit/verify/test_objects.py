@@ -82,6 +82,27 @@ def test_a_network_that_fails_is_not_a_verdict_about_objects(
         look()
 
 
+@pytest.mark.parametrize(
+    ("failing", "code", "trouble"),
+    [
+        ("a", "SlowDown", "passing"),
+        ("a", "InternalError", "passing"),
+        ("a", "503", "passing"),
+        ("tags of a", "InternalError", "passing"),
+        ("a", "403", ""),
+        ("a", "MalformedAnswer", ""),
+    ],
+)
+def test_what_may_pass_is_told_from_what_stays(
+    store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]], failing: str, code: str, trouble: str
+) -> None:
+    store.put(head("a"), head("b"))
+    store.failures[failing] = AwsError("looking", "no", operation="HeadObject", code=code)
+    results = look(tags=True)
+    assert (results["a"].outcome, results["a"].trouble) == (Outcome.ERROR, trouble)
+    assert results["b"].outcome is Outcome.PROVED
+
+
 def test_credentials_that_expire_end_the_run(
     store: Any, head: Head, look: Callable[..., dict[str, ObjectResult]]
 ) -> None:

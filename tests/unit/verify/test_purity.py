@@ -8,7 +8,8 @@ import sys
 import pytest
 
 PURE = [
-    *["walk", "scope", "compare", "results", "waiting", "log_lines", "log_fold", "parked"],
+    *["walk", "scope", "compare", "results", "waiting", "parked"],
+    *["log_lines", "log_causes", "log_executions", "log_fold"],
     *["recovery", "remedies", "report", "verdict", "since", "to_json"],
     *["latency", "health", "explain", "findings", "conclude"],
 ]

@@ -244,14 +244,27 @@ def test_an_execution_that_ended_without_a_word_is_told(
     assert "failed execution" not in text
 
 
-def test_the_next_step_names_setup_and_repair(verify: Callable[..., Report], store: Any, head: Head) -> None:
+def test_the_next_step_names_setup_only_where_it_changes_something(
+    verify: Callable[..., Report], store: Any, head: Head
+) -> None:
     store.put(head("a"), copied=False)
-    text = " ".join(rendered(verify(wait=0.0)).split())
-    expected = (
-        "Next: S (puts trigger, role and function right if they are not) "
-        "then R (has the function copy those objects again, and verifies)"
-    )
-    assert text.endswith(expected)
+    again = "R (has the function copy those objects again, and verifies)"
+    text = " ".join(rendered(verify(wait=0.0, setup_command="S")).split())
+    assert text.endswith(f"Next: {again}")
+    broken = verify(wait=0.0, setup_command="S", look_around=lambda _: Health(has_trigger=False))
+    text = " ".join(rendered(broken).split())
+    message = "the trigger is missing: the source bucket does not tell the function of new objects"
+    assert text.endswith(f"Next: S ({message}) then {again}")
+
+
+def test_what_is_proved_by_other_fields_is_told_once(verify: Callable[..., Report], store: Any, head: Head) -> None:
+    sums = {"checksums": {"CRC64NVME": "x"}, "checksum_type": "FULL_OBJECT", "encryption": "aws:kms"}
+    store.put(*(head(f"{number}", etag=f"{number:032}", **sums) for number in range(40)))
+    report = verify(wait=0.0)
+    assert report.is_proved
+    text = " ".join(rendered(report).split())
+    assert text.count("not comparable") == 1
+    assert "= 40 listed objects proved by other fields; etag: not comparable, an ETag is not a digest" in text
 
 
 def test_a_long_cause_is_cut_at_its_end_only(
@@ -415,6 +428,54 @@ def test_a_run_about_some_keys_is_not_judged_by_others(
         assert report.logs.causes == ()
         assert report.objects.source_objects == 1
     assert verify(wait=0.0, scope=EVERYTHING.limited_to(["out"])).logs.unrecovered == 1
+
+
+def test_a_run_about_some_keys_says_what_could_not_be_read(
+    verify: Callable[..., Report], store: Any, account: FakeAccount, head: Head
+) -> None:
+    store.put(head("in/a"))
+    account.scans = [['{"type": "platform.logsDropped", "record": {"droppedRecords": 3}}']]
+    for scope in (EVERYTHING.narrowed("in/"), EVERYTHING.limited_to(["in/a"])):
+        report = verify(wait=0.0, scope=scope)
+        assert report.objects.counts[Outcome.PROVED] == 1
+        assert report.reasons == ("the logs could not be read completely: Lambda dropped 3 log lines",)
+
+
+def test_nothing_where_something_was_asked_for_is_no_proof(
+    verify: Callable[..., Report], store: Any, head: Head
+) -> None:
+    assert verify(wait=0.0).is_proved
+    store.put(head("in/a"))
+    report = verify(wait=0.0, scope=EVERYTHING.narrowed("typo/"))
+    assert report.reasons == ("nothing was proved: no object under 'typo/' in either bucket",)
+    assert "\nnothing was proved: no object under 'typo/' in either bucket\n" in rendered(report)
+    report = verify(wait=0.0, scope=EVERYTHING.limited_to(["in/a", "typo"]))
+    assert report.reasons == ("1 object in neither bucket",)
+    assert report.objects.absent == 1
+
+
+def test_an_object_that_s3_could_not_show_for_a_while_is_looked_at_again(
+    verify: Callable[..., Report], store: Any, fake_time: Any, head: Head
+) -> None:
+    store.put(head("a"), head("b"))
+    store.failures["a"] = AwsError("looking", "slow down", code="SlowDown", operation="HeadObject")
+
+    def end_storm(now: float) -> None:
+        if now > 7:
+            store.failures.clear()
+
+    fake_time.on_sleep = end_storm
+    for fail_fast in (False, True):
+        fake_time.seconds = 0.0
+        store.failures["a"] = AwsError("looking", "slow down", code="SlowDown", operation="HeadObject")
+        report = verify(fail_fast=fail_fast)
+        assert report.objects.counts[Outcome.PROVED] == 2
+        assert report.is_proved
+        assert 7 < report.objects.waited_seconds < 12
+    store.failures["a"] = AwsError("looking", "denied", code="AccessDenied", operation="HeadObject")
+    report = verify()
+    assert report.objects.waited_seconds == 0
+    assert report.reasons == ("1 object that could not be looked at",)
 
 
 def test_tags_that_cannot_be_read_are_not_taken_for_equal(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from s3copy_cli.errors import UsageError
-from s3copy_cli.verify.since import parse_since
+from s3copy_cli.verify.since import parse_duration, parse_since
 from s3copy_cli.wording import human_size, plural
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=timezone.utc)
@@ -35,6 +35,21 @@ def test_ages_and_dates(text: str, moment: datetime) -> None:
 def test_anything_else_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="reading --since"):
         parse_since(text, NOW)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1s", 1), (" 15m ", 900), ("2H", 7200), ("1d", 86_400)])
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text, "--max-latency") == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("soon", "not a duration"), ("-1s", "not a duration"), ("0s", "no time at all"), ("0d", "no time at all")],
+)
+def test_what_is_no_duration(text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why) as caught:
+        parse_duration(text, "--max-latency")
+    assert caught.value.doing == f"reading --max-latency {text!r}"
 
 
 @pytest.mark.parametrize(

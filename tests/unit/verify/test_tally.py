@@ -139,9 +139,34 @@ def test_corrections_of_keys_that_the_walk_has_not_seen(make_tally: MakeTally, k
     tally.correct("z-new", result("z-new", Outcome.MISSING))
     tally.correct("z-equal", result("z-equal", Outcome.PROVED))
     tally.correct("z-extra", result("z-extra", Outcome.EXTRA))
-    assert keys(final for final in tally.iter_final({}) if final.outcome is not Outcome.PROVED) == [*"bcde", "z-new"]
-    assert tally.counts[Outcome.PROVED] == 2
+    assert keys(final for final in tally.iter_final({}) if final.outcome is not Outcome.PROVED) == [
+        *"bcde",
+        "z-extra",
+        "z-new",
+    ]
+    assert (tally.counts[Outcome.PROVED], tally.counts[Outcome.EXTRA]) == (2, 2)
     assert tally.source_objects == 6
+
+
+def test_a_new_key_is_not_taken_for_a_proved_one_that_is_remembered(make_tally: MakeTally) -> None:
+    """Two of five proved objects were not kept: at most two keys that nobody remembers can have been proved."""
+    for keep, proved in ((5, 5), (3, 3)):
+        tally = make_tally(keep)
+        fill(tally, [result(f"p{number}", Outcome.PROVED) for number in range(5)])
+        for key in ("p0-new", "p1-new", "p2-new"):
+            tally.correct(key, result(key, Outcome.MISSING))
+        assert len(keys(tally.iter_final({}))) == keep + 3
+        assert (tally.counts[Outcome.PROVED], tally.counts[Outcome.MISSING]) == (proved, 3)
+
+
+@pytest.mark.parametrize("keep", [0, 1, None])
+def test_a_proved_object_whose_source_was_deleted_meanwhile_is_extra(make_tally: MakeTally, keep: int | None) -> None:
+    tally = make_tally(keep)
+    fill(tally, [result(f"p{number}", Outcome.PROVED) for number in range(3)])
+    tally.correct("p1", result("p1", Outcome.EXTRA))
+    assert "p1" in keys(tally.iter_final({}))
+    assert (tally.counts[Outcome.PROVED], tally.counts[Outcome.EXTRA]) == (2, 1)
+    assert (tally.source_objects, tally.source_bytes) == (2, 20)
 
 
 def test_an_open_result_that_is_gone_or_equal_by_now(make_tally: MakeTally) -> None:
@@ -209,6 +234,7 @@ RESULTS = st.builds(
     MOMENTS,
     MOMENTS,
     TEXTS,
+    st.sampled_from(["", "absent", "passing"]),
 )
 
 
