@@ -201,6 +201,16 @@ class Executor:
             propagation.any_of(propagation.is_role_not_visible_yet, propagation.is_role_busy),
         )
 
+    def _ensure_trigger(self, step: Step) -> None:
+        context = self._context(step)
+        try:
+            ensure_trigger(context)
+        except ClientError as error:
+            if not propagation.is_overlapping(error):
+                raise
+            # An entry that came between the look and the call: looking again names it.
+            ensure_trigger(context)
+
 
 # Who writes what: one line for each kind.
 WRITERS: dict[Kind, Callable[[Executor, Step], None]] = {
@@ -215,5 +225,5 @@ WRITERS: dict[Kind, Callable[[Executor, Step], None]] = {
     Kind.FUNCTION: lambda executor, step: executor._function(step).ensure(step),
     Kind.ASYNC_INVOCATION: lambda executor, step: executor._function(step).ensure_async_invocation(),
     Kind.PERMISSION: lambda executor, step: executor._function(step).ensure_permission(step),
-    Kind.TRIGGER: lambda executor, step: ensure_trigger(executor._context(step)),
+    Kind.TRIGGER: Executor._ensure_trigger,
 }
