@@ -1,4 +1,4 @@
-"""tests/e2e/test_crash_points.py once more, against moto, which speaks TLS: so the buckets' policies are written too."""
+"""tests/e2e/test_crash_points.py once more, on moto, which speaks TLS: so the buckets' policies are written too."""
 
 from __future__ import annotations
 
