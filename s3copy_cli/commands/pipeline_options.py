@@ -228,6 +228,13 @@ def file_options() -> list[click.Option]:
     return [each for each in getattr(made, "__click_params__", []) if isinstance(each, PipelineOption)]
 
 
+def options_on_the_line() -> bool:
+    """Whether the command line itself has one of these options."""
+    ctx = click.get_current_context()
+    names = [str(each.name) for each in ctx.command.params if isinstance(each, PipelineOption)]
+    return any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in names)
+
+
 def given_choices(parameters: dict[str, Any]) -> GivenChoices:
     """What a command line says, from the values of all these options."""
     from s3copy_cli.provision.choices import GivenChoices

@@ -9,7 +9,7 @@ import click
 
 from s3copy_cli.commands.app import App
 from s3copy_cli.commands.common import command
-from s3copy_cli.commands.pipeline_options import given_choices, pipeline_options
+from s3copy_cli.commands.pipeline_options import given_choices, options_on_the_line, pipeline_options
 from s3copy_cli.errors import ExitCode
 from s3copy_cli.output.result import Result
 
@@ -35,6 +35,7 @@ def plan(app: App, show_policy: bool, **parameters: Any) -> Result:
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
     from s3copy_cli.provision.policy import trust_policy
 
+    is_told = options_on_the_line()
     planned = make_plan(
         app,
         given_choices(parameters),
@@ -50,7 +51,8 @@ def plan(app: App, show_policy: bool, **parameters: Any) -> Result:
             return
         print_plan(console, found)
         if found.pending:
-            console.print(f"\nPlan: {counts_line(found.counts())}. Do it with: {app.command('setup')}", soft_wrap=True)
+            setup = app.command("setup") + (", and the same options" if is_told else "")
+            console.print(f"\nPlan: {counts_line(found.counts())}. Do it with: {setup}", soft_wrap=True)
         else:
             console.print(f"\nPipeline {pipeline.name} is as it ought to be: nothing to change.")
 

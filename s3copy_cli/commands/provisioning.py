@@ -13,6 +13,7 @@ from s3copy_cli.commands.app import App
 from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import recorded_pipeline
 from s3copy_cli.output.plan_text import step_line
+from s3copy_cli.provision import remote as world
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.adoption import check_given_buckets, find_buckets
 from s3copy_cli.provision.checks import concurrency_problem, role_warning
@@ -24,9 +25,8 @@ from s3copy_cli.provision.kms import COPIES, SOURCE_OBJECTS, find_bucket_key, fi
 from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan, plan_setup
 from s3copy_cli.provision.propagation import Patience
-from s3copy_cli.provision.remote import read_function, read_remote_state
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
-from s3copy_cli.provision.settings import Settings, settings_record
+from s3copy_cli.provision.settings import Settings, option_of, settings_record
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def read_pipeline(app: App) -> tuple[Pipeline, RemoteResource]:
     """
     pipeline = app.pipeline
     with translate_errors(f"reading pipeline {pipeline.name} in {pipeline.region}", region=app.aws.region):
-        function = read_function(app.aws, pipeline)
+        function = world.read_function(app.aws, pipeline)
     # What somebody else's function names is not our pipeline's.
     variables = function.attributes.get(names.ENVIRONMENT, {}) if function.is_ours else {}
     return recorded_pipeline(pipeline, variables), function
@@ -93,7 +93,7 @@ def make_plan(
     _, function = read_pipeline(app)
     choices = resolve(given, recorded_choices(function, reset_settings=given.reset_settings))
     pipeline = find_buckets(app.aws, app.pipeline, choices)
-    remote = read_remote_state(app.aws, pipeline, function)
+    remote = world.read_remote_state(app.aws, pipeline, function)
     found = _look_up(app, pipeline, choices, remote, check_role=check_role)
     desired = desired_for(
         app,
@@ -184,14 +184,15 @@ def settings_data(choices: Choices) -> dict[str, Any]:
 
 def settings_lines(settings: Settings) -> list[str]:
     """What is not as it is by default, a line each."""
-    return [f"  {name.replace('_', ' '):<19} {_words(value)}" for name, value in settings_record(settings).items()]
+    record = settings_record(settings)
+    return [f"  {option_of(name).removeprefix('--'):<19} {_words(value)}" for name, value in record.items()]
 
 
 def _words(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join("=".join(one) if isinstance(one, list) else str(one) for one in value)
     if value is None:
-        return "for ever"
+        return "never"
     return "yes" if value is True else str(value)
 
 

@@ -45,10 +45,6 @@ def print_plan(console: Console, plan: Plan) -> None:
         if step.action in {Action.NOT_APPLICABLE, Action.LEAVE, Action.WAIT}:
             console.print(Text(f"{'':<10}{safe(step.reason)}", "dim"), soft_wrap=True)
         for change in step.changes:
-            if change.attribute in _DOCUMENTS:
-                for statement_line in _statement_lines(change):
-                    console.print(Text(f"{'':<10}{statement_line}"), soft_wrap=True)
-                continue
             console.print(Text(f"{'':<10}{_change_line(change)}"), soft_wrap=True)
 
 
@@ -91,15 +87,6 @@ def _change_data(change: Change) -> dict[str, Any]:
     if change.attribute in _DOCUMENTS:
         old, new = differing_statements(old, new)
     return {"attribute": change.attribute, "old": old, "new": new}
-
-
-def _statement_lines(change: Change) -> list[str]:
-    """Of two policy documents what differs: "-" what goes, "+" what comes."""
-    lines = [f"{change.attribute}:"]
-    for sign, found in zip("-+", differing_statements(change.old, change.new), strict=True):
-        statements = found if isinstance(found, list) else [found]
-        lines += [f"  {sign} {safe(json.dumps(one, sort_keys=True))}" for one in statements]
-    return lines
 
 
 def _change_line(change: Change) -> str:

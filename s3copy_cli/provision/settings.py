@@ -187,6 +187,11 @@ def settings_record(settings: Settings) -> dict[str, Any]:
     return {name: _to_json(value) for name, value in sorted(values.items()) if value != getattr(default, name)}
 
 
+def option_of(name: str) -> str:
+    """The option that chooses a setting, e.g. "--memory"."""
+    return _CHECKS[name].option
+
+
 def record_text(record: Mapping[str, Any]) -> str:
     """The record as the function's variable has it."""
     return json.dumps(record, sort_keys=True, separators=(",", ":"))

@@ -94,7 +94,7 @@ def test_settings_are_recorded_kept_and_taken_back(s3copy: Run, pipeline: Pipeli
         "source_versioning": True,
         "timeout_seconds": 60,
     }
-    assert "timeout seconds     60" in s3copy("setup", expect=0).stdout
+    assert "timeout             60" in s3copy("setup", expect=0).stdout
     s3copy("setup", "--reset-settings", expect=0)
     assert record() == {}
     assert s3copy("plan", "--json", expect=0).data["settings"]["timeout_seconds"] == 900
@@ -246,6 +246,11 @@ def test_a_log_group_that_was_made_again_is_ours_and_gets_its_tag_back(s3copy: R
     assert logs.describe_log_groups()["logGroups"] == []
     logs.create_log_group(logGroupName=pipeline.log_group)
     assert "has no tag" in s3copy("setup", expect=1).stderr
+
+
+def test_the_plan_names_the_command_that_does_it(s3copy: Run) -> None:
+    assert "Do it with: s3copy setup\n" in s3copy("plan", expect=3).stdout
+    assert "Do it with: s3copy setup, and the same options" in s3copy("plan", "--memory", "512", expect=3).stdout
 
 
 def test_a_plan_makes_few_calls_and_only_reads(s3copy: Run, monkeypatch: pytest.MonkeyPatch) -> None:
