@@ -150,6 +150,11 @@ class Aws:
         return self._kms_elsewhere[region]
 
     @cached_property
+    def tagging(self) -> Any:
+        """The client that finds resources by their tags."""
+        return self._client("resourcegroupstaggingapi")
+
+    @cached_property
     def logs(self) -> CloudWatchLogsClient:
         """The CloudWatch Logs client."""
         client: CloudWatchLogsClient = self._client("logs")

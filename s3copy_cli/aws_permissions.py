@@ -31,6 +31,7 @@ _ACTIONS = {
     "Invoke": "lambda:InvokeFunction",
     "TagResource": "lambda:TagResource and logs:TagResource",
     "UntagResource": "lambda:UntagResource and logs:UntagResource",
+    "GetResources": "tag:GetResources",
 }
 _SERVICES = (
     ("cloudwatch", ("GetMetricData",)),

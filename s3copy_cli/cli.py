@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "upload": ("s3copy_cli.commands.upload", "upload", "Put files into the source bucket."),
     "verify": ("s3copy_cli.commands.verify", "verify", "Prove that the destination equals the source."),
     "repair": ("s3copy_cli.commands.repair", "repair", "Bring back what is missing or different at the destination."),
+    "list": ("s3copy_cli.commands.list_pipelines", "list_pipelines", "Show the pipelines in the account."),
     "teardown": ("s3copy_cli.commands.teardown", "teardown", "Remove everything that setup built."),
     "local": ("s3copy_cli.commands.local", "local", "Start, stop and inspect the embedded AWS."),
 }
@@ -245,7 +246,7 @@ class _Boundary:
             error = S3CopyError(
                 error.doing, f"the embedded AWS ended ({error.happened})", _EMBEDDED_HINT, code=error.code
             )
-        errors = error.errors if isinstance(error, SeveralFailuresError) else [error]
+        errors = error.errors if isinstance(error, SeveralFailuresError) else (error,)
         for one in errors:
             # The layers below know nothing of the options that this run was given.
             one.hint = App(self.options, self.environ).complete(one.hint)

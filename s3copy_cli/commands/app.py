@@ -59,14 +59,15 @@ class App:
     def announce(self, doing: str) -> None:
         """Say at once what begins, and where: loading the SDK takes longer than a person likes to wait."""
         validate_pipeline_name(self.options.name)
-        if self.options.local:
-            where = "the embedded AWS"
-        elif self.options.endpoint_url or self.environ.get("AWS_ENDPOINT_URL"):
-            where = self.options.endpoint_url or self.environ["AWS_ENDPOINT_URL"]
-        else:
-            where = "AWS"
         options_of = f" · options of {self.options.config}" if self.options.config else ""
-        self.terminal.say(f"{doing} · pipeline {self.options.name} · {where}{options_of}")
+        self.terminal.say(f"{doing} · pipeline {self.options.name} · {self.where}{options_of}")
+
+    @property
+    def where(self) -> str:
+        """What is worked on, in words."""
+        if self.options.local:
+            return "the embedded AWS"
+        return self.options.endpoint_url or self.environ.get("AWS_ENDPOINT_URL") or "AWS"
 
     @cached_property
     def aws(self) -> Aws:

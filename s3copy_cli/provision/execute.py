@@ -9,6 +9,8 @@ from functools import partial
 from threading import Event
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import propagation, remote
@@ -194,6 +196,16 @@ class Executor:
             propagation.any_of(propagation.is_role_not_visible_yet, propagation.is_role_busy),
         )
 
+    def _ensure_trigger(self, step: Step) -> None:
+        context = self._context(step)
+        try:
+            ensure_trigger(context)
+        except ClientError as error:
+            if not propagation.is_overlapping(error):
+                raise
+            # An entry that came between the look and the call: looking again names it.
+            ensure_trigger(context)
+
 
 TRIGGER_WRITERS: dict[Kind, Callable[[Context, Step], None]] = {
     Kind.DEAD_LETTER_QUEUE_POLICY: writing.ensure_dead_letter_queue_policy,
@@ -220,7 +232,7 @@ WRITERS: dict[Kind, Callable[[Executor, Step], None]] = {
     Kind.ASYNC_INVOCATION: lambda executor, step: executor._function(step).ensure_async_invocation(),
     Kind.PERMISSION: lambda executor, step: executor._function(step).ensure_permission(step),
     Kind.RULE_PERMISSION: lambda executor, step: executor._function(step).ensure_permission(step),
-    Kind.TRIGGER: lambda executor, step: ensure_trigger(executor._context(step)),
+    Kind.TRIGGER: Executor._ensure_trigger,
     **{
         kind: lambda executor, step, write=write: write(executor._context(step), step)  # type: ignore[misc]
         for kind, write in TRIGGER_WRITERS.items()

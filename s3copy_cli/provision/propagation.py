@@ -44,6 +44,11 @@ def is_destination_not_valid_yet(error: ClientError) -> bool:
     return error_code(error) == "InvalidArgument" and "unable to validate the following destination" in _message(error)
 
 
+def is_overlapping(error: ClientError) -> bool:
+    """Not a matter of time: two entries of a bucket would be notified of the same event (S3: InvalidArgument)."""
+    return error_code(error) == "InvalidArgument" and "overlapping" in _message(error)
+
+
 def is_bucket_busy(error: ClientError) -> bool:
     """A bucket of which another operation, or its own deletion, has not ended (S3: OperationAborted)."""
     return error_code(error) == "OperationAborted"

@@ -104,16 +104,16 @@ def _runner(environ: dict[str, str], folder: Path) -> Run:
 
 
 @pytest.fixture
-def empty_account(embedded_server: LocalAws) -> Callable[[], None]:
-    """Remove everything from the account, without the program."""
-    return lambda: _empty(embedded_server)
-
-
-@pytest.fixture
 def embedded(embedded_server: LocalAws, empty_account: Callable[[], None]) -> LocalAws:
     """The embedded AWS with nothing in the account."""
     empty_account()
     return embedded_server
+
+
+@pytest.fixture
+def empty_account(embedded_server: LocalAws) -> Callable[[], None]:
+    """Remove everything from the account, without the program."""
+    return lambda: _empty(embedded_server)
 
 
 @pytest.fixture

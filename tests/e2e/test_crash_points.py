@@ -177,9 +177,7 @@ def test_a_command_that_dies_at_any_call_is_finished_by_the_next(
     scenarios: dict[str, Scenario],
     account: Callable[[], dict[str, list[str]]],
     empty_account: Callable[[], None],
-    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, str], None],
     name: str,
 ) -> None:
-    found = try_points(name, scenarios[name], SAMPLE, account, empty_account)
-    with capsys.disabled():
-        print(f"\n{found}", end="")  # noqa: T201
+    record_property("figure", try_points(name, scenarios[name], SAMPLE, account, empty_account))
