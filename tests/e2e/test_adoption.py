@@ -97,6 +97,7 @@ def test_two_buckets_of_the_owner_are_joined_and_left_as_they_were(
     s3copy("repair", expect=0)
     proved = s3copy("verify", "--json", expect=0).data
     assert (proved["counts"]["proved"], proved["source_bucket"], proved["destination_bucket"]) == (2, INBOX, ARCHIVE)
+    s3copy("verify", "--level", "listing", expect=0)
     assert s3copy("setup", "--json", expect=0).data["changed"] is False
     assert s3[THERE].get_object(Bucket=ARCHIVE, Key="sample.csv")["Body"].read() == SAMPLE.read_bytes()
 
