@@ -13,8 +13,8 @@ from typing import Any
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 
 OWN_KEYS_TAG = "s3copy:tags"
-# What S3, IAM, Lambda, SQS, CloudWatch Logs and EventBridge all take: 50 tags, of which three are ours (on a function also
-# the one of former source buckets).
+# What S3, IAM, Lambda, SQS, CloudWatch Logs and EventBridge all take: 50 tags. Three are ours: on a
+# function and on a rule there is one more that says what is to be undone.
 MAX_TAGS = 47
 _KEY_MAX, _VALUE_MAX = 128, 256
 # IAM's and CloudWatch Logs' pattern ([\p{L}\p{Z}\p{N}_.:/=+\-@]); spaces in keys are left out, they separate the keys.
