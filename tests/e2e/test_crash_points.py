@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -19,12 +18,12 @@ pytestmark = pytest.mark.e2e
 
 SOURCE = "s3copy-source-000000000000-us-east-1-an"
 DESTINATION = "s3copy-destination-000000000000-us-east-1-an"
-# How many of each scenario's points are tried; "all" for every one.
+# From which trigger to which other one; the one with the most calls first.
 CHANGES = [
-    ("sqs", "eventbridge"),
-    *(pair for pair in permutations(("s3", "sqs", "eventbridge"), 2) if pair[0] != "sqs"),
+    *(("sqs", "eventbridge"), ("sqs", "s3"), ("s3", "sqs"), ("s3", "eventbridge")),
+    *(("eventbridge", "s3"), ("eventbridge", "sqs")),
 ]
-CHANGES.append(("sqs", "s3"))
+# How many of each scenario's points are tried; "all" for every one.
 SAMPLE = os.environ.get("S3COPY_TEST_CRASH_POINTS", "1")
 
 
