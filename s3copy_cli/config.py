@@ -239,13 +239,18 @@ def validate_pipeline_name(name: str) -> None:
             raise UsageError(doing, f"the word {word!r} is kept for telling the two buckets apart", hint)
 
 
+def is_region(text: str) -> bool:
+    """Whether a text has the form of a Region's name."""
+    return _REGION.fullmatch(text) is not None
+
+
 def validate_region(region: str) -> None:
     """Check that a string has the form of a Region's name.
 
     Raises:
         UsageError: with an example.
     """
-    if not _REGION.fullmatch(region):
+    if not is_region(region):
         raise UsageError(
             "choosing the Region",
             f"{region!r} is not a Region's name",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, translate_errors
-from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
+from s3copy_cli.config import OWNERSHIP_TAG, Pipeline, is_region
 from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
 from s3copy_cli.s3 import Bucket
 
@@ -148,10 +148,11 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
 def recorded_pipeline(pipeline: Pipeline, variables: Mapping[str, str]) -> Pipeline:
     """The pipeline between the buckets that its function's variables name; pure.
 
-    What is missing there is the pipeline's own.
+    What is missing there is the pipeline's own. A Region that cannot be meant is left out: S3 says where to ask.
     """
+    region = variables.get(ENV_DESTINATION_REGION, "")
     return pipeline.joining(
-        variables.get(ENV_SOURCE_BUCKET), variables.get(ENV_DESTINATION_BUCKET), variables.get(ENV_DESTINATION_REGION)
+        variables.get(ENV_SOURCE_BUCKET), variables.get(ENV_DESTINATION_BUCKET), region if is_region(region) else None
     )
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 
 OWN_KEYS_TAG = "s3copy:tags"
-# What S3, IAM, Lambda, SQS, CloudWatch Logs and EventBridge all take: 50 tags, of which two are ours.
-MAX_TAGS = 48
+# What S3, IAM, Lambda, SQS, CloudWatch Logs and EventBridge all take: 50 tags. Three are ours: on a
+# function and on a rule there is one more that says what is to be undone.
+MAX_TAGS = 47
 _KEY_MAX, _VALUE_MAX = 128, 256
 # IAM's and CloudWatch Logs' pattern ([\p{L}\p{Z}\p{N}_.:/=+\-@]); spaces in keys are left out, they separate the keys.
 _OUTSIDE = re.compile(r"[^\w.:/=+\-@]")
@@ -32,7 +33,7 @@ def tags_problem(pairs: Any) -> str:
     if doubles:
         return f"the key {min(doubles)!r} is there twice (upper and lower case are the same to IAM)"
     if len(keys) > MAX_TAGS:
-        return f"{len(keys)} tags are too many: AWS allows 50, of which s3copy needs two"
+        return f"{len(keys)} tags are too many: AWS allows 50, of which s3copy needs three"
     if len(" ".join(keys)) > _VALUE_MAX:
         return f"all keys together may have {_VALUE_MAX} characters"
     return next((problem for key, value in pairs if (problem := _pair_problem(key, value))), "")

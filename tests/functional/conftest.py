@@ -110,6 +110,12 @@ def moto_account(data_plane_on_moto: str, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 @pytest.fixture
+def load_backends() -> Callable[[], None]:
+    """Call each service once, after moto was reset."""
+    return _load_backends
+
+
+@pytest.fixture
 def aws(moto_account: str) -> Aws:
     """Our connection to the account in moto."""
     return connect(ConnectionOptions(), os.environ)

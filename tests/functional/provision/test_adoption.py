@@ -367,3 +367,37 @@ def test_keys_belong_to_the_region_of_their_bucket(s3copy: Run, buckets: None) -
     # A key of the pipeline's own Region is none of the destination's.
     (problem,) = s3copy("setup", "--kms-key-id", source_key, "--json", expect=2).envelope["errors"]
     assert ELSEWHERE in problem["message"]
+
+
+def test_a_region_that_was_garbled_by_hand_is_put_right(s3copy: Run, buckets: None) -> None:
+    s3copy("setup", *ADOPT, expect=0)
+    boto3.client("lambda", region_name=REGION).update_function_configuration(
+        FunctionName="s3copy", Environment={"Variables": {**variables(), "S3COPY_DESTINATION_REGION": "the moon"}}
+    )
+    assert s3copy("verify", "--wait", "0", "--json", expect=0).data["destination_bucket"] == ARCHIVE
+    repaired = s3copy("setup", "--json", expect=0).data
+    assert [step["resource"] for step in repaired["steps"] if step["action"] == "update"] == ["function"]
+    assert variables()["S3COPY_DESTINATION_REGION"] == ELSEWHERE
+
+
+def test_notifications_with_parts_that_the_sdk_does_not_know_are_not_written(
+    s3copy: Run, buckets: None, write_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_part(response_dict: dict[str, Any], **_: Any) -> None:
+        end = b"</NotificationConfiguration>"
+        assert end in response_dict["body"]
+        response_dict["body"] = response_dict["body"].replace(end, b"<Webhook><Url>u</Url></Webhook>" + end)
+
+    with_write_calls = boto3.Session.__init__
+
+    def with_hook(self: boto3.Session, *arguments: Any, **keywords: Any) -> None:
+        with_write_calls(self, *arguments, **keywords)
+        self.events.register("before-parse.s3.GetBucketNotificationConfiguration", add_part)
+
+    monkeypatch.setattr(boto3.Session, "__init__", with_hook)
+    write_calls.clear()
+    (problem,) = s3copy("setup", *ADOPT, "--json", expect=1).envelope["errors"]
+    assert problem["code"] == "UnreadableNotifications"
+    assert "Webhook" in problem["message"]
+    assert "boto3" in problem["hint"]
+    assert write_calls == []
