@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "setup",
         "Build the pipeline: buckets, role, queue, function, trigger.",
     ),
+    "plan": ("s3copy_cli.commands.plan", "plan", "Show what setup would change; exit code 3 if anything."),
     "deploy": ("s3copy_cli.commands.deploy", "deploy", "Update the function's code and settings."),
     "upload": ("s3copy_cli.commands.upload", "upload", "Put files into the source bucket."),
     "verify": ("s3copy_cli.commands.verify", "verify", "Prove that the destination equals the source."),
@@ -39,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 
 
 _HELP_HINT = "See s3copy --help."
-_OPTIONS_WITH_VALUE = frozenset({"--name", "--profile", "--region", "--endpoint-url"})
+_OPTIONS_WITH_VALUE = frozenset({"--config", "--name", "--profile", "--region", "--endpoint-url"})
 
 
 # What is raised when a server goes away in the middle.

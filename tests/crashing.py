@@ -21,9 +21,9 @@ import pytest
 from s3copy_cli.cli import run as run_program
 from s3copy_cli.s3.crt_store import CrtObjectStore
 
-# Another one in each run.
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 _LOADER = botocore.loaders.create_loader()
+# Event source mappings have names of AWS's making, others in each run.
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 READING = ("Get", "Head", "List", "Describe", "Filter")
 
 
@@ -167,11 +167,13 @@ class Scenario:
         command: the command line that dies.
         prepare: makes the world; the account is empty before.
         afterwards: the command line that has to finish what was begun; the same one unless given.
+        put_away: after the teardown: looks at what of the world was not ours, and removes it.
     """
 
     command: tuple[str, ...]
     prepare: Callable[[], None]
     afterwards: tuple[str, ...] = ()
+    put_away: Callable[[], None] = lambda: None
 
     def record(self) -> list[Point]:
         """Run it undisturbed; where it may die."""
@@ -197,6 +199,7 @@ class Scenario:
             plan = run("setup", "--dry-run", "--json").data
             assert set(plan["counts"]) <= {"keep", "n/a"}, plan["steps"]
         run("teardown", "--yes")
+        self.put_away()
 
 
 def chosen(points: list[Point], sample: str) -> list[Point]:

@@ -18,6 +18,7 @@ from s3copy_cli.output.result import Problem, Result
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from s3copy_cli.config import Pipeline
     from s3copy_cli.output.terminal import ProgressBar, Terminal
     from s3copy_cli.provision.drain import Drained
     from s3copy_cli.provision.plan import Plan
@@ -36,7 +37,12 @@ if TYPE_CHECKING:
 @click.option("--keep-data", is_flag=True, help="Leave the buckets and the objects in them.")
 @click.option("--no-drain", is_flag=True, help="Do not wait for copies that are under way.")
 @click.option("--dry-run", is_flag=True, help="Show what would go and change nothing.")
-def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool) -> Result:
+@click.option(
+    "--source-bucket",
+    metavar="BUCKET",
+    help="Take the pipeline's trigger out of this bucket of yours, if the function that says so is gone.",
+)
+def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool, source_bucket: str | None) -> Result:
     """Remove everything that setup built, with all objects in both buckets.
 
     Takes away the trigger first, so that nothing starts any more, waits for the copies that are under way,
@@ -44,18 +50,24 @@ def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool
     alone and named.
     """
     app.announce("Tearing down" + (" (dry run)" if dry_run else ""))
+    from s3copy_cli.bucket_names import validate_bucket_name
+    from s3copy_cli.commands.provisioning import read_pipeline
     from s3copy_cli.output.plan_text import plan_data
     from s3copy_cli.provision.plan import plan_teardown
     from s3copy_cli.provision.remote import read_remote_state
 
-    state = read_remote_state(app.aws, app.pipeline)
+    pipeline, function = read_pipeline(app)
+    if source_bucket:
+        validate_bucket_name(source_bucket, "--source-bucket")
+        pipeline = pipeline.joining(source_bucket, pipeline.destination_bucket, pipeline.destination_region)
+    state = read_remote_state(app.aws, pipeline, function)
     plan = plan_teardown(state, keep_data=keep_data)
     outcomes: list[Removed] = []
     drained: list[Drained] = []
     if plan.pending and not dry_run:
         if not yes:
             _confirm(app, plan)
-        outcomes = _execute(app, plan, lambda: None if no_drain else drained.append(_drain(app, state)))
+        outcomes = _execute(app, pipeline, plan, lambda: None if no_drain else drained.append(_drain(app, state)))
     failures = [outcome for outcome in outcomes if outcome.error is not None]
     remaining = _remaining(plan, outcomes)
     data = {
@@ -131,7 +143,7 @@ def _drain_data(drained: list[Drained]) -> dict[str, Any] | None:
     return {"waited_seconds": round(drained[0].waited_seconds, 1), "problem": drained[0].problem} if drained else None
 
 
-def _execute(app: App, plan: Plan, drain: Callable[[], None]) -> list[Removed]:
+def _execute(app: App, pipeline: Pipeline, plan: Plan, drain: Callable[[], None]) -> list[Removed]:
     from s3copy_cli.commands.provisioning import patience
     from s3copy_cli.output.plan_text import step_line
     from s3copy_cli.provision.parallel import StoppedError
@@ -159,7 +171,7 @@ def _execute(app: App, plan: Plan, drain: Callable[[], None]) -> list[Removed]:
 
     remover = Remover(
         aws=app.aws,
-        pipeline=app.pipeline,
+        pipeline=pipeline,
         patience=patience(),
         empty_bucket=empty,
         on_removed=on_removed,

@@ -106,7 +106,7 @@ def describe_proof(report: Report) -> str:
     amount = f"{plural(objects.source_objects, 'object')}, {human_size(objects.source_bytes)}"
     extra = objects.counts[Outcome.EXTRA]
     more = f"; {plural(extra, 'other object')} only at the destination (-)" if extra else ""
-    part = "" if report.scope.is_everything else " (of those asked for; the rest was not looked at)"
+    part = "" if not report.scope.is_partial else " (of those asked for; the rest was not looked at)"
     return f"proved: {amount}, destination equals source{more}{part}"
 
 

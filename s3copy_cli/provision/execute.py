@@ -5,28 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code, translate_errors
+from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_writer import BucketWriter
 from s3copy_cli.provision.context import Context, make_clients
-from s3copy_cli.provision.desired import DesiredState, wanted_role_policy
+from s3copy_cli.provision.desired import QUEUE_RETENTION_SECONDS, DesiredState
 from s3copy_cli.provision.function_writer import FunctionWriter
 from s3copy_cli.provision.parallel import Outcome, raise_failures, stoppable, take_in_parallel
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.policy import trust_policy
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.removal import Remover
-from s3copy_cli.provision.resources import Kind, RemoteResource
-from s3copy_cli.provision.trigger_writer import ensure_trigger
+from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.tag_writer import ensure_tags
+from s3copy_cli.provision.trigger_writer import ensure_switch, ensure_trigger
+from s3copy_cli.provision.triggers import writing
+from s3copy_cli.provision.triggers.removing import TriggerRemover
 from s3copy_cli.s3 import Bucket
-
-_QUEUE_EXISTS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,9 @@ class Executor:
 
     def _take(self, step: Step) -> None:
         if step.action is Action.DELETE:
+            if step.kind is Kind.EVENT_SOURCE_MAPPING:
+                # Another trigger has taken over, but these events have come by this one.
+                TriggerRemover(self.aws, self.pipeline, self._context(step).patience).wait_until_drained()
             self._remover.remove(step)
             return
         verb = "creating" if step.action is Action.CREATE else "updating"
@@ -107,93 +114,81 @@ class Executor:
         if step.action is Action.CREATE:
             try:
                 context.retry(
-                    lambda: logs.create_log_group(logGroupName=step.name, tags=self.pipeline.tags),
+                    lambda: logs.create_log_group(logGroupName=step.name, tags=context.tags),
                     propagation.is_log_group_busy,
                 )
             except logs.exceptions.ResourceAlreadyExistsException:
                 context.adopt(step, lambda: remote.read_log_group(self.aws, self.pipeline))
-        context.retry(
-            lambda: logs.put_retention_policy(
-                logGroupName=step.name, retentionInDays=self.desired.settings.log_retention_days
-            ),
-            propagation.is_log_group_busy,
-        )
+        ensure_tags(context, step)
+        days = self.desired.settings.log_retention_days
+        if step.action is Action.UPDATE and names.RETENTION_DAYS not in {one.attribute for one in step.changes}:
+            return
+        if days is not None:
+            context.retry(
+                lambda: logs.put_retention_policy(logGroupName=step.name, retentionInDays=days),
+                propagation.is_log_group_busy,
+            )
+        elif step.action is Action.UPDATE:
+            context.retry(lambda: logs.delete_retention_policy(logGroupName=step.name), propagation.is_log_group_busy)
 
     def _ensure_queue(self, step: Step) -> None:
         values = {
-            names.RETENTION_SECONDS: ("MessageRetentionPeriod", str(self.desired.settings.queue_retention_seconds)),
+            names.RETENTION_SECONDS: ("MessageRetentionPeriod", str(QUEUE_RETENTION_SECONDS)),
             names.QUEUE_ENCRYPTION: ("SqsManagedSseEnabled", "true"),
         }
         if step.action is Action.CREATE:
-            self._create_queue(step, dict(values.values()))
+            create_queue(
+                self._context(step), step, dict(values.values()), lambda: remote.read_queue(self.aws, self.pipeline)
+            )
             return
         # Only what differs: a KMS key that was set by hand stays.
-        attributes = dict(values[change.attribute] for change in step.changes)
-        url = self.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
-        self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
-
-    def _create_queue(self, step: Step, attributes: dict[str, str]) -> None:
-        context = self._context(step)
-
-        def read() -> RemoteResource:
-            return remote.read_queue(self.aws, self.pipeline)
-
-        # CreateQueue answers for a queue that is there already as for a new one, so it has to be asked for before,
-        # and looked at afterwards.
-        if read().exists:
-            context.adopt(step, read)
-            return
-        try:
-            # SQS keeps a deleted queue's name for a minute.
-            context.retry(
-                lambda: self.aws.sqs.create_queue(
-                    QueueName=step.name,
-                    Attributes=attributes,  # type: ignore[arg-type]
-                    tags=self.pipeline.tags,
-                ),
-                propagation.is_queue_name_resting,
-            )
-        except ClientError as error:
-            # It has other attributes than the new one was to have.
-            if error_code(error) not in _QUEUE_EXISTS:
-                raise
-            context.adopt(step, read)
-            return
-        found = read()
-
-        def is_ours() -> bool:
-            nonlocal found
-            found = found if found.is_ours else read()
-            return found.is_ours
-
-        # A new queue, and its tags, may take a moment to be seen.
-        context.patience.until(is_ours)
-        context.refuse_foreign(step, found)
+        attributes = dict(values[change.attribute] for change in step.changes if change.attribute in values)
+        ensure_tags(self._context(step), step)
+        if attributes:
+            url = self.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
+            self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
 
     def _ensure_role(self, step: Step) -> None:
         document, context = json.dumps(trust_policy()), self._context(step)
         if step.action is Action.UPDATE:
-            context.retry(
-                lambda: self.aws.iam.update_assume_role_policy(RoleName=step.name, PolicyDocument=document),
-                propagation.is_role_busy,
-            )
+            self._update_role(context, step, document)
             return
+        boundary = self.desired.resources[Kind.ROLE].attributes.get(names.BOUNDARY)
+        bounded: Any = {"PermissionsBoundary": boundary} if boundary else {}
         try:
             context.retry(
                 lambda: self.aws.iam.create_role(
                     RoleName=step.name,
                     AssumeRolePolicyDocument=document,
-                    Description=f"s3copy pipeline {self.pipeline.name}: what its function may do",
-                    Tags=[{"Key": key, "Value": value} for key, value in self.pipeline.tags.items()],
+                    Description=self.desired.resources[Kind.ROLE].attributes[names.DESCRIPTION],
+                    Tags=[{"Key": key, "Value": value} for key, value in context.tags.items()],
+                    **bounded,
                 ),
                 propagation.is_role_busy,
             )
         except self.aws.iam.exceptions.EntityAlreadyExistsException:
             context.adopt(step, lambda: remote.read_role(self.aws, self.pipeline)[0])
 
+    def _update_role(self, context: Context, step: Step, document: str) -> None:
+        iam, name = self.aws.iam, step.name
+        for change in step.changes:
+            if change.attribute == names.TRUST:
+                call: Any = partial(iam.update_assume_role_policy, RoleName=name, PolicyDocument=document)
+            elif change.attribute == names.DESCRIPTION:
+                # Not UpdateRole, which would also set the longest session back.
+                call = partial(iam.update_role_description, RoleName=name, Description=change.new)
+            elif change.attribute == names.BOUNDARY and change.new:
+                call = partial(iam.put_role_permissions_boundary, RoleName=name, PermissionsBoundary=change.new)
+            elif change.attribute == names.BOUNDARY:
+                call = partial(iam.delete_role_permissions_boundary, RoleName=name)
+            else:
+                continue
+            context.retry(call, propagation.is_role_busy)
+        ensure_tags(context, step)
+
     def _ensure_role_policy(self, step: Step) -> None:
         pipeline = self.pipeline
-        document = wanted_role_policy(pipeline, self.desired.options)
+        document = self.desired.role_document
         self._context(step).retry(
             lambda: self.aws.iam.put_role_policy(
                 RoleName=pipeline.role_name, PolicyName=pipeline.policy_name, PolicyDocument=json.dumps(document)
@@ -212,6 +207,17 @@ class Executor:
             ensure_trigger(context)
 
 
+TRIGGER_WRITERS: dict[Kind, Callable[[Context, Step], None]] = {
+    Kind.DEAD_LETTER_QUEUE_POLICY: writing.ensure_dead_letter_queue_policy,
+    Kind.EVENT_QUEUE: writing.ensure_event_queue,
+    Kind.EVENT_QUEUE_ACCESS: writing.ensure_event_queue_access,
+    Kind.EVENT_SOURCE_MAPPING: writing.ensure_mapping,
+    Kind.RULE: writing.ensure_rule,
+    Kind.RULE_TARGET: writing.ensure_rule_target,
+    Kind.EVENTBRIDGE_SWITCH: lambda context, _: ensure_switch(context),
+    Kind.HANDOVER: lambda context, _: writing.hand_over(context),
+}
+
 # Who writes what: one line for each kind.
 WRITERS: dict[Kind, Callable[[Executor, Step], None]] = {
     Kind.SOURCE_BUCKET: lambda executor, step: executor._buckets(step).ensure(step),
@@ -225,5 +231,10 @@ WRITERS: dict[Kind, Callable[[Executor, Step], None]] = {
     Kind.FUNCTION: lambda executor, step: executor._function(step).ensure(step),
     Kind.ASYNC_INVOCATION: lambda executor, step: executor._function(step).ensure_async_invocation(),
     Kind.PERMISSION: lambda executor, step: executor._function(step).ensure_permission(step),
+    Kind.RULE_PERMISSION: lambda executor, step: executor._function(step).ensure_permission(step),
     Kind.TRIGGER: Executor._ensure_trigger,
+    **{
+        kind: lambda executor, step, write=write: write(executor._context(step), step)  # type: ignore[misc]
+        for kind, write in TRIGGER_WRITERS.items()
+    },
 }

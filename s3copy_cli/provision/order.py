@@ -22,34 +22,63 @@ BUILD_NEEDS: Needs = {
     Kind.DESTINATION_BUCKET_POLICY: _kinds(Kind.DESTINATION_BUCKET),
     Kind.LOG_GROUP: _kinds(),
     Kind.DEAD_LETTER_QUEUE: _kinds(),
+    Kind.DEAD_LETTER_QUEUE_POLICY: _kinds(Kind.DEAD_LETTER_QUEUE),
+    Kind.EVENT_QUEUE: _kinds(Kind.DEAD_LETTER_QUEUE),
     Kind.ROLE: _kinds(),
     Kind.ROLE_POLICY: _kinds(Kind.ROLE),
+    Kind.EVENT_QUEUE_ACCESS: _kinds(Kind.ROLE),
     # The policy before the function that relies on it, the group before whoever writes to it.
-    Kind.FUNCTION: _kinds(Kind.ROLE_POLICY, Kind.LOG_GROUP),
+    # Lambda does not let a function run for longer than the visibility timeout of the queue that it takes events from.
+    Kind.FUNCTION: _kinds(Kind.ROLE_POLICY, Kind.LOG_GROUP, Kind.EVENT_QUEUE),
     Kind.ASYNC_INVOCATION: _kinds(Kind.FUNCTION, Kind.DEAD_LETTER_QUEUE),
+    Kind.EVENT_SOURCE_MAPPING: _kinds(Kind.EVENT_QUEUE_ACCESS, Kind.ASYNC_INVOCATION),
     Kind.PERMISSION: _kinds(Kind.FUNCTION),
-    # Last: from here on objects are copied. S3 takes one change of a bucket at a time, so after the policies.
-    Kind.TRIGGER: _kinds(
-        Kind.SOURCE_BUCKET_POLICY, Kind.DESTINATION_BUCKET_POLICY, Kind.ASYNC_INVOCATION, Kind.PERMISSION
+    Kind.RULE: _kinds(),
+    Kind.RULE_PERMISSION: _kinds(Kind.FUNCTION),
+    Kind.RULE_TARGET: _kinds(Kind.RULE, Kind.RULE_PERMISSION, Kind.DEAD_LETTER_QUEUE_POLICY, Kind.ASYNC_INVOCATION),
+    Kind.EVENTBRIDGE_SWITCH: _kinds(
+        Kind.RULE_TARGET, Kind.SOURCE_BUCKET_POLICY, Kind.DESTINATION_BUCKET_POLICY, Kind.ASYNC_INVOCATION
     ),
+    # Last: from here on objects are copied. S3 takes one change of a bucket at a time, so after the policies, and not
+    # together with the switch, which is written in the same document.
+    Kind.TRIGGER: _kinds(
+        *(Kind.SOURCE_BUCKET_POLICY, Kind.DESTINATION_BUCKET_POLICY, Kind.ASYNC_INVOCATION, Kind.PERMISSION),
+        *(Kind.EVENT_SOURCE_MAPPING, Kind.EVENTBRIDGE_SWITCH),
+    ),
+    Kind.HANDOVER: _kinds(Kind.TRIGGER),
 }
 
 # What starts the function; goes first of all, before the drain.
-EVENT_SOURCES = _kinds(Kind.TRIGGER)
+EVENT_SOURCES = _kinds(Kind.TRIGGER, Kind.FORMER_TRIGGER, Kind.EVENTBRIDGE_SWITCH, Kind.RULE_TARGET, Kind.RULE)
 
 # What has to be gone before a resource of this kind is removed. What is missing here goes with something else.
 REMOVAL_NEEDS: Needs = {
     Kind.TRIGGER: _kinds(),
-    Kind.PERMISSION: _kinds(Kind.TRIGGER),
-    Kind.FUNCTION: _kinds(Kind.PERMISSION),
+    Kind.FORMER_TRIGGER: _kinds(),
+    Kind.EVENTBRIDGE_SWITCH: _kinds(Kind.TRIGGER),
+    Kind.RULE_TARGET: _kinds(Kind.EVENTBRIDGE_SWITCH),
+    # Its tags say whose doing the switches are.
+    Kind.RULE: _kinds(Kind.RULE_TARGET, Kind.FORMER_TRIGGER),
+    Kind.PERMISSION: _kinds(Kind.TRIGGER, Kind.FORMER_TRIGGER),
+    Kind.RULE_PERMISSION: _kinds(Kind.RULE),
+    Kind.EVENT_SOURCE_MAPPING: _kinds(Kind.TRIGGER, Kind.FORMER_TRIGGER),
+    Kind.EVENT_QUEUE: _kinds(Kind.EVENT_SOURCE_MAPPING),
+    Kind.FUNCTION: _kinds(Kind.PERMISSION, Kind.RULE_PERMISSION, Kind.EVENT_SOURCE_MAPPING),
     # Nobody may copy into a bucket that is being emptied, nobody park what nobody will look at.
     Kind.SOURCE_BUCKET: _kinds(Kind.FUNCTION),
     Kind.DESTINATION_BUCKET: _kinds(Kind.FUNCTION),
-    Kind.DEAD_LETTER_QUEUE: _kinds(Kind.FUNCTION),
+    Kind.UNUSED_SOURCE_BUCKET: _kinds(Kind.FUNCTION),
+    Kind.UNUSED_DESTINATION_BUCKET: _kinds(Kind.FUNCTION),
+    Kind.DEAD_LETTER_QUEUE_POLICY: _kinds(Kind.RULE),
+    Kind.DEAD_LETTER_QUEUE: _kinds(Kind.FUNCTION, Kind.EVENT_QUEUE, Kind.DEAD_LETTER_QUEUE_POLICY),
+    Kind.EVENT_QUEUE_ACCESS: _kinds(Kind.EVENT_SOURCE_MAPPING),
     Kind.ROLE_POLICY: _kinds(Kind.FUNCTION),
-    Kind.ROLE: _kinds(Kind.ROLE_POLICY),
+    Kind.ROLE: _kinds(Kind.ROLE_POLICY, Kind.EVENT_QUEUE_ACCESS),
     # Last: log lines come late.
-    Kind.LOG_GROUP: _kinds(Kind.ROLE, Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET, Kind.DEAD_LETTER_QUEUE),
+    Kind.LOG_GROUP: _kinds(
+        *(Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET, Kind.UNUSED_SOURCE_BUCKET, Kind.UNUSED_DESTINATION_BUCKET),
+        *(Kind.ROLE, Kind.DEAD_LETTER_QUEUE),
+    ),
 }
 
 

@@ -79,6 +79,32 @@ def is_queue_name_resting(error: ClientError) -> bool:
     return error_code(error) in {"AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"}
 
 
+def is_dead_letter_queue_not_visible_yet(error: ClientError) -> bool:
+    """A dead-letter queue made a moment ago that SQS does not see yet (SQS: InvalidParameterValue)."""
+    return "InvalidParameterValue" in error_code(error) and "dead letter target does not exist" in _message(error)
+
+
+def is_event_queue_not_visible_yet(error: ClientError) -> bool:
+    """A queue made a moment ago that Lambda does not see yet, when it is to take events from it."""
+    is_refusal = error_code(error) in {"InvalidParameterValueException", "ResourceNotFoundException"}
+    return is_refusal and "queue" in _message(error) and "exist" in _message(error)
+
+
+def is_mapping_busy(error: ClientError) -> bool:
+    """An event source mapping of which another change has not ended (Lambda: ResourceInUseException)."""
+    return error_code(error) == "ResourceInUseException" or is_update_in_progress(error)
+
+
+def is_rule_not_visible_yet(error: ClientError) -> bool:
+    """A rule made a moment ago that this endpoint does not see yet."""
+    return error_code(error) == "ResourceNotFoundException"
+
+
+def is_rule_busy(error: ClientError) -> bool:
+    """A rule that another call is changing at this moment (EventBridge: ConcurrentModificationException)."""
+    return error_code(error) == "ConcurrentModificationException"
+
+
 def any_of(*predicates: Predicate) -> Predicate:
     """True where one of them is."""
     return lambda error: any(predicate(error) for predicate in predicates)

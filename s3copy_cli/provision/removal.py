@@ -12,16 +12,22 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, translate_errors
 from s3copy_cli.config import Pipeline
+from s3copy_cli.deployed import FORMER_SOURCES_TAG
 from s3copy_cli.errors import AwsError, CredentialsError, OwnershipError, S3CopyError
-from s3copy_cli.provision import notifications, propagation, remote
+from s3copy_cli.provision import propagation, remote
+from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import make_clients
 from s3copy_cli.provision.function_writer import is_function_gone
 from s3copy_cli.provision.order import EVENT_SOURCES
 from s3copy_cli.provision.parallel import Outcome, StoppedError, raise_failures, stoppable, take_in_parallel
-from s3copy_cli.provision.plan import Action, Plan, Step
+from s3copy_cli.provision.plan import Action, Plan, Step, former_buckets
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.reading import BUCKET_MISSING
 from s3copy_cli.provision.resources import Kind
-from s3copy_cli.provision.trigger_writer import put_notification_configuration
+from s3copy_cli.provision.trigger_writer import remove_entry, remove_switch
+from s3copy_cli.provision.triggers import reading
+from s3copy_cli.provision.triggers.removing import TriggerRemover
+from s3copy_cli.provision.triggers.writing import write_switched
 from s3copy_cli.s3 import Bucket
 
 # A copy that was under way when the function went may land after its bucket was emptied.
@@ -140,14 +146,32 @@ class Remover:
         )
 
     def _remove_trigger(self, step: Step) -> None:  # noqa: ARG002 (a pipeline has one)
-        configuration = remote.notification_configuration(self.aws, self.pipeline)
-        others = notifications.without_entry(configuration, self.pipeline.notification_id)
-        if others.get("LambdaFunctionConfigurations") == configuration.get("LambdaFunctionConfigurations", []):
-            return
-        self._call(
-            lambda: put_notification_configuration(self.aws, self.pipeline, others, self._patience.retry),
-            remote.BUCKET_MISSING,
+        remove_entry(self.aws, self.pipeline, self.pipeline.source_bucket, self._patience.retry)
+
+    def _remove_former_triggers(self, step: Step) -> None:
+        rule = reading.unless_denied(
+            lambda: reading.read_rule(self.aws, self.pipeline), Kind.RULE, self.pipeline.rule_name
         )
+        switched = str(rule.attributes.get(names.SWITCHED_BUCKET, "")).split() if rule.is_ours else []
+        for bucket in former_buckets(step):
+            remove_entry(self.aws, self.pipeline, bucket, self._patience.retry)
+            if bucket in switched:
+                remove_switch(self.aws, self.pipeline, bucket, self._patience.retry)
+        left = [bucket for bucket in switched if bucket not in former_buckets(step)]
+        if left != switched:
+            self._call(lambda: write_switched(self.aws, self.pipeline, left), reading.RULE_MISSING)
+        # Only now: until all are gone, the function has to remember them.
+        self._call(
+            lambda: self.aws.lambda_.untag_resource(Resource=self.pipeline.function_arn, TagKeys=[FORMER_SOURCES_TAG]),
+            remote.FUNCTION_MISSING,
+        )
+
+    def _remove_switch(self, step: Step) -> None:  # noqa: ARG002 (a pipeline has one)
+        remove_switch(self.aws, self.pipeline, self.pipeline.source_bucket, self._patience.retry)
+
+    @property
+    def _triggers(self) -> TriggerRemover:
+        return TriggerRemover(self.aws, self.pipeline, self._patience)
 
     def _remove_function(self, step: Step) -> None:
         name = step.name
@@ -191,7 +215,7 @@ class Remover:
             try:
                 self._call(
                     lambda: self.aws.s3.delete_bucket(Bucket=step.name, ExpectedBucketOwner=self.pipeline.account_id),
-                    remote.BUCKET_MISSING,
+                    BUCKET_MISSING,
                     propagation.is_bucket_busy,
                 )
             except ClientError as error:
@@ -211,7 +235,7 @@ class Remover:
             return self.empty_bucket(Bucket(bucket, self.pipeline.account_id))
         except AwsError as error:
             # Another teardown was faster.
-            if error.code in remote.BUCKET_MISSING:
+            if error.code in BUCKET_MISSING:
                 return []
             raise
 
@@ -225,7 +249,7 @@ class Remover:
         if found is not None:
             self._call(lambda: self.aws.sqs.delete_queue(QueueUrl=found["QueueUrl"]), remote.QUEUE_MISSING)
             # SQS takes up to a minute; until then a setup would find a queue that is about to go.
-            self._wait_until_gone(f"dead-letter queue {name}", lambda: find() is None)
+            self._wait_until_gone(f"{step.kind.value} {name}", lambda: find() is None)
 
     def _remove_role(self, step: Step) -> None:
         # Whatever was added to our role by hand would keep it alive (IAM: DeleteConflict).
@@ -277,10 +301,21 @@ def _removed(outcome: Outcome) -> Removed:
 # Who removes what: one line for each kind that does not go with another.
 REMOVERS: dict[Kind, Callable[[Remover, Step], None]] = {
     Kind.TRIGGER: Remover._remove_trigger,
+    Kind.FORMER_TRIGGER: Remover._remove_former_triggers,
+    Kind.EVENTBRIDGE_SWITCH: Remover._remove_switch,
+    Kind.RULE_TARGET: lambda remover, _: remover._triggers.remove_target(),
+    Kind.RULE: lambda remover, _: remover._triggers.remove_rule(),
+    Kind.EVENT_SOURCE_MAPPING: lambda remover, _: remover._triggers.remove_mapping(),
+    Kind.EVENT_QUEUE: Remover._remove_queue,
+    Kind.EVENT_QUEUE_ACCESS: Remover._remove_role_policy,
+    Kind.DEAD_LETTER_QUEUE_POLICY: lambda remover, _: remover._triggers.remove_dead_letter_queue_policy(),
     Kind.PERMISSION: Remover._remove_permission,
+    Kind.RULE_PERMISSION: Remover._remove_permission,
     Kind.FUNCTION: Remover._remove_function,
     Kind.SOURCE_BUCKET: Remover._remove_bucket,
     Kind.DESTINATION_BUCKET: Remover._remove_bucket,
+    Kind.UNUSED_SOURCE_BUCKET: Remover._remove_bucket,
+    Kind.UNUSED_DESTINATION_BUCKET: Remover._remove_bucket,
     Kind.DEAD_LETTER_QUEUE: Remover._remove_queue,
     Kind.ROLE_POLICY: Remover._remove_role_policy,
     Kind.ROLE: Remover._remove_role,

@@ -104,9 +104,9 @@ def _runner(environ: dict[str, str], folder: Path) -> Run:
 
 
 @pytest.fixture
-def embedded(embedded_server: LocalAws) -> LocalAws:
+def embedded(embedded_server: LocalAws, empty_account: Callable[[], None]) -> LocalAws:
     """The embedded AWS with nothing in the account."""
-    _empty(embedded_server)
+    empty_account()
     return embedded_server
 
 

@@ -18,6 +18,11 @@ pytestmark = pytest.mark.e2e
 
 SOURCE = "s3copy-source-000000000000-us-east-1-an"
 DESTINATION = "s3copy-destination-000000000000-us-east-1-an"
+# From which trigger to which other one; the one with the most calls first.
+CHANGES = [
+    *(("sqs", "eventbridge"), ("sqs", "s3"), ("s3", "sqs"), ("s3", "eventbridge")),
+    *(("eventbridge", "s3"), ("eventbridge", "sqs")),
+]
 # How many of each scenario's points are tried; "all" for every one.
 SAMPLE = os.environ.get("S3COPY_TEST_CRASH_POINTS", "1")
 
@@ -102,26 +107,66 @@ def scenarios(clients: Callable[[str], Any], drift: Callable[[], None]) -> dict[
             s3.upload_part(Bucket=bucket, Key="open", UploadId=upload, PartNumber=1, Body=b"1")
         run("setup")
 
+    theirs = {"QueueConfigurations": [], "EventBridgeConfiguration": {}}
+    inboxes = ("old-inbox", "new-inbox")
+
+    def two_inboxes() -> None:
+        s3 = clients("s3")
+        for bucket in inboxes:
+            s3.create_bucket(Bucket=bucket)
+            s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=theirs)
+        run("setup", "--source-bucket", "old-inbox")
+
+    def both_are_as_they_were() -> None:
+        s3 = clients("s3")
+        for bucket in inboxes:
+            found = s3.get_bucket_notification_configuration(Bucket=bucket)
+            assert set(found) == {"ResponseMetadata", "EventBridgeConfiguration"}, (bucket, found)
+            s3.delete_bucket(Bucket=bucket)
+
+    def change(old: str, new: str) -> Scenario:
+        return Scenario(("setup", "--trigger", new), lambda: void(run("setup", "--trigger", old)))
+
     options = ("setup", "--propagate-deletes", "--destination-versioning", "--sync-tags", "--storage-class", "keep")
     return {
         "setup": Scenario(("setup",), lambda: None),
         "setup, abandoned": Scenario(("setup",), lambda: None, afterwards=("teardown", "--yes")),
         "setup with other options": Scenario(options, setup),
         "setup after everything was changed by hand": Scenario(("setup",), drifted),
+        "setup with another source bucket": Scenario(
+            ("setup", "--source-bucket", "new-inbox"), two_inboxes, put_away=both_are_as_they_were
+        ),
         "deploy": Scenario(("deploy",), old_function),
         "teardown": Scenario(("teardown", "--yes"), full_buckets),
         "teardown, then setup": Scenario(("teardown", "--yes"), full_buckets, afterwards=("setup",)),
+        **{f"{new} instead of {old}": change(old, new) for old, new in CHANGES},
+        **{
+            f"teardown of {trigger}": Scenario(
+                ("teardown", "--yes"),
+                lambda trigger=trigger: void(run("setup", "--trigger", trigger)),  # type: ignore[misc]
+            )
+            for trigger in ("sqs", "eventbridge")
+        },
     }
+
+
+def void(_: object) -> None:
+    """For what is done for its own sake."""
 
 
 SCENARIOS = [
     "setup",
     "setup with other options",
     "setup after everything was changed by hand",
+    "setup with another source bucket",
     "deploy",
     "teardown",
+    "eventbridge instead of sqs",
     # The same calls as above, finished by another command.
     *(["setup, abandoned", "teardown, then setup"] if SAMPLE == "all" else []),
+    # What is a mixture of the others.
+    *([f"{new} instead of {old}" for old, new in CHANGES[1:]] if SAMPLE == "all" else []),
+    *(["teardown of sqs", "teardown of eventbridge"] if SAMPLE == "all" else []),
 ]
 
 

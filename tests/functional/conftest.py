@@ -61,6 +61,7 @@ def _load_backends() -> None:
         ("lambda", "list_functions"),
         ("logs", "describe_log_groups"),
         ("sqs", "list_queues"),
+        ("events", "list_rules"),
         ("sts", "get_caller_identity"),
     ):
         getattr(boto3.client(service, region_name=REGION), operation)()

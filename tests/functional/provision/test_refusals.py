@@ -161,6 +161,7 @@ def test_a_bucket_that_is_still_being_deleted_is_waited_for_and_created_with_our
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     world.s3.add_response("get_bucket_encryption", {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}, owned)
     world.s3.add_client_error("get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration")
+    world.s3.add_response("get_bucket_versioning", {}, owned)
     world.s3.add_client_error("get_bucket_policy", "NoSuchBucketPolicy")
     world.s3.add_client_error("get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration")
     world.s3.add_response("put_bucket_lifecycle_configuration", {}, {**owned, "LifecycleConfiguration": ANY})

@@ -122,7 +122,7 @@ def test_calls_that_meet_another_s_are_repeated(world: Any) -> None:
     world.take(Kind.ROLE)
     world.iam.add_client_error("update_assume_role_policy", "ConcurrentModification")
     world.iam.add_response("update_assume_role_policy", {})
-    world.take(Kind.ROLE, Action.UPDATE)
+    world.take(Kind.ROLE, Action.UPDATE, changes=(Change(names.TRUST, "old", "new"),))
     world.iam.add_client_error("put_role_policy", "ConcurrentModification")
     world.iam.add_response("put_role_policy", {})
     world.take(Kind.ROLE_POLICY)
@@ -289,7 +289,8 @@ def test_policies_that_go_meanwhile_and_a_busy_role_do_not_stop_its_removal(worl
 
 
 def test_a_trigger_whose_bucket_goes_meanwhile_is_done(world: Any) -> None:
-    entry = {"Id": PIPELINE.notification_id, "LambdaFunctionArn": "arn", "Events": ["s3:ObjectCreated:*"]}
+    ours = {"LambdaFunctionArn": PIPELINE.function_arn, "Events": ["s3:ObjectCreated:*"]}
+    entry = {"Id": PIPELINE.notification_id, **ours}
     world.s3.add_response("get_bucket_notification_configuration", {"LambdaFunctionConfigurations": [entry]})
     world.s3.add_client_error("put_bucket_notification_configuration", "NoSuchBucket")
     assert world.remove(Kind.TRIGGER).error is None
