@@ -74,14 +74,24 @@ class Executor:
 
     def _take(self, step: Step) -> None:
         if step.action is Action.DELETE:
-            if step.kind is Kind.EVENT_SOURCE_MAPPING:
-                # Another trigger has taken over, but these events have come by this one.
-                TriggerRemover(self.aws, self.pipeline, self._context(step).patience).wait_until_drained()
+            self._keep_events(step)
             self._remover.remove(step)
             return
         verb = "creating" if step.action is Action.CREATE else "updating"
         with translate_errors(f"{verb} the {step.kind.value} {step.name}", region=self.aws.region):
             WRITERS[step.kind](self, step)
+
+    def _keep_events(self, step: Step) -> None:
+        """Another trigger has taken over, but what the event queue holds has come by this one."""
+        if step.kind not in {Kind.EVENT_SOURCE_MAPPING, Kind.EVENT_QUEUE}:
+            return
+        remover = TriggerRemover(self.aws, self.pipeline, self._context(step).patience)
+        is_taken = step.kind is Kind.EVENT_SOURCE_MAPPING
+        with translate_errors(f"removing the {step.kind.value} {step.name}", region=self.aws.region):
+            if is_taken:
+                remover.resume_mapping()
+            # The queue is looked at once more: the mapping may have been gone before, or an event have come late.
+            remover.wait_until_drained(is_taken=is_taken)
 
     @property
     def _remover(self) -> Remover:

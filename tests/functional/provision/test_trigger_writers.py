@@ -15,8 +15,9 @@ from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.choices import Choices
 from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.desired import desired_state
+from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.package import Package
-from s3copy_cli.provision.plan import Action, Change, Step
+from s3copy_cli.provision.plan import Action, Change, Plan, Step
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.settings import Settings
@@ -182,6 +183,41 @@ def test_a_queue_that_does_not_get_emptier_stays(here: Here) -> None:
 def test_a_queue_that_is_gone_is_empty(here: Here) -> None:
     here.sqs.add_client_error("get_queue_url", "AWS.SimpleQueueService.NonExistentQueue")
     here.remover.wait_until_drained()
+    here.done()
+
+
+def execute(here: Here, *kinds: Kind) -> None:
+    """Another trigger has been chosen: these go."""
+    steps = tuple(Step(kind, PIPELINE.event_queue_name, Action.DELETE) for kind in kinds)
+    context = here.context
+    Executor(here.aws, context.desired, context.patience, lambda _: None, here.said.append).execute(Plan(steps))
+
+
+def test_a_queue_that_nothing_takes_from_is_not_deleted_with_what_it_holds(here: Here) -> None:
+    # Somebody deleted the mapping, so that only the queue is left to be removed.
+    here.load(*[(2, 0, 0)] * 70)
+    with pytest.raises(AwsError, match="still holds 2 events.*nothing takes them") as caught:
+        execute(here, Kind.EVENT_QUEUE)
+    assert caught.value.code == "QueueNotEmpty"
+    assert "--trigger sqs" in caught.value.hint
+
+
+def test_an_event_that_comes_late_keeps_its_queue(here: Here) -> None:
+    here.mappings({"UUID": UUID, "State": "Enabled"})
+    here.load((0, 0, 0), (0, 0, 0))
+    here.mappings()
+    here.load(*[(1, 0, 0)] * 70)
+    with pytest.raises(AwsError, match="still holds 1 events"):
+        execute(here, Kind.EVENT_SOURCE_MAPPING, Kind.EVENT_QUEUE)
+
+
+def test_a_mapping_that_was_switched_off_is_switched_on_to_empty_the_queue(here: Here) -> None:
+    here.mappings({"UUID": UUID, "State": "Disabled"})
+    here.lambda_.add_client_error("update_event_source_mapping", "ResourceInUseException", "in use")
+    here.lambda_.add_response("update_event_source_mapping", {}, {"UUID": UUID, "Enabled": True})
+    here.load((5, 0, 0), (0, 0, 0), (0, 0, 0))
+    here.mappings()
+    execute(here, Kind.EVENT_SOURCE_MAPPING)
     here.done()
 
 
