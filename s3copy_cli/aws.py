@@ -360,7 +360,7 @@ def from_client_error(doing: str, error: botocore_errors.ClientError) -> S3CopyE
             hint += " If they work elsewhere, this Region may not be enabled in the account."
         return CredentialsError(doing, happened, hint, code=code)
     if code in _DENIED_CODES:
-        action = iam_action(operation)
+        action = iam_action(operation, message)
         hint = f"Your credentials need {action} here; docs/permissions.md has a policy for the person who runs s3copy."
     elif code == "NoSuchBucket":
         hint = "A bucket of the pipeline is gone. Build it again with: s3copy setup"
