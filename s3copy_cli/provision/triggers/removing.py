@@ -21,6 +21,8 @@ from s3copy_cli.queues import read_load
 
 _EMPTY_LOOKS = 2
 _LOOK_SECONDS = 0.5
+# A mapping takes minutes at times to be gone; nothing else takes so long.
+_MAPPING_PATIENCE = 4.0
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,11 @@ class TriggerRemover:
                 )
             return not found
 
-        if not self.patience.until(are_gone):
+        patience = self.patience.times(_MAPPING_PATIENCE)
+        if not patience.until(are_gone):
             raise AwsError(
                 "removing the event source mapping",
-                f"it is still there after {self.patience.timeout_seconds:.0f} seconds",
+                f"it is still there after {patience.timeout_seconds:.0f} seconds",
                 "Run the command again.",
                 code="Timeout",
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -21,6 +22,7 @@ from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.triggers import reading
+from s3copy_cli.provision.triggers.filters import pattern_text
 from s3copy_cli.provision.triggers.wanted import (
     MAX_DELIVERIES,
     RETENTION_SECONDS,
@@ -31,6 +33,8 @@ from s3copy_cli.provision.triggers.wanted import (
 )
 
 _COUNT_DOWN_SECONDS = 30.0
+# A mapping takes minutes at times to be made or enabled; nothing else takes so long.
+_MAPPING_PATIENCE = 4.0
 
 
 def ensure_event_queue(context: Context, step: Step) -> None:
@@ -90,6 +94,7 @@ def ensure_mapping(context: Context, step: Step) -> None:
     Raises:
         AwsError: Lambda did not enable it in time.
     """
+    context = replace(context, patience=context.patience.times(_MAPPING_PATIENCE))
     wanted = context.desired.resources[Kind.EVENT_SOURCE_MAPPING].attributes
     lambda_, pipeline = context.aws.lambda_, context.pipeline
     settings: dict[str, Any] = {
@@ -106,12 +111,19 @@ def ensure_mapping(context: Context, step: Step) -> None:
             lambda uuid=other: lambda_.delete_event_source_mapping(UUID=uuid),  # type: ignore[misc]
             propagation.is_mapping_busy,
         )
+    if any(change.attribute == names.FILTERS for change in step.changes):
+        # None: what a filter does not let pass, Lambda deletes from the queue.
+        settings["FilterCriteria"] = {}
     if {change.attribute for change in step.changes} - {names.STATE, names.DUPLICATES} or any(
         change.attribute == names.STATE and change.old != names.STATE_PENDING for change in step.changes
     ):
         context.retry(
             lambda: lambda_.update_event_source_mapping(UUID=first, FunctionName=pipeline.function_name, **settings),
-            propagation.any_of(propagation.is_mapping_busy, propagation.is_role_not_permitted_yet),
+            propagation.any_of(
+                propagation.is_mapping_busy,
+                propagation.is_role_not_permitted_yet,
+                propagation.is_visibility_timeout_not_seen_yet,
+            ),
         )
     _wait_until_enabled(context, first)
 
@@ -139,6 +151,7 @@ def _ensure_one_mapping(context: Context, settings: dict[str, Any]) -> list[str]
                     propagation.is_role_not_permitted_yet,
                     propagation.is_update_in_progress,
                     propagation.is_event_queue_not_visible_yet,
+                    propagation.is_visibility_timeout_not_seen_yet,
                 ),
             )
         except ClientError as error:
@@ -190,12 +203,17 @@ def ensure_rule(context: Context, step: Step) -> None:
         is_new = False
     ensure_tags(context, step)
     tags = [{"Key": key, "Value": value} for key, value in context.tags.items()]
-    events.put_rule(
-        Name=step.name,
-        EventPattern=json.dumps(wanted_pattern(pipeline, context.desired.options)),
-        State="ENABLED",
-        Description=f"s3copy pipeline {pipeline.name}: new objects of the source bucket",
-        **({"Tags": tags} if is_new else {}),
+    pattern = wanted_pattern(pipeline, context.desired.options)
+    context.retry(
+        lambda: events.put_rule(
+            Name=step.name,
+            # As short as it can be: AWS counts its characters.
+            EventPattern=pattern_text(pattern),
+            State="ENABLED",
+            Description=f"s3copy pipeline {pipeline.name}: new objects of the source bucket",
+            **({"Tags": tags} if is_new else {}),
+        ),
+        propagation.is_rule_busy,
     )
 
 

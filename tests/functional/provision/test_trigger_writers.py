@@ -21,8 +21,9 @@ from s3copy_cli.provision.plan import Action, Change, Plan, Step
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.settings import Settings
+from s3copy_cli.provision.triggers import reading
 from s3copy_cli.provision.triggers.removing import TriggerRemover
-from s3copy_cli.provision.triggers.writing import ensure_mapping, ensure_rule_target, hand_over
+from s3copy_cli.provision.triggers.writing import ensure_mapping, ensure_rule, ensure_rule_target, hand_over
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
 LISTED = {"EventSourceArn": PIPELINE.event_queue_arn}
@@ -151,9 +152,65 @@ def test_of_two_mappings_one_is_kept_and_put_right(here: Here) -> None:
 
 def test_a_mapping_that_does_not_get_enabled_is_an_error(here: Here) -> None:
     here.mappings({"UUID": UUID, "State": "Creating"})
-    here.state(*["Creating"] * 40)
+    here.state(*["Creating"] * 80)
     with pytest.raises(AwsError, match="its state is pending"):
         ensure_mapping(here.context, CREATE)
+    # Patience for anything else is 30 seconds.
+    assert 110 < here.now <= 120
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        # SQS takes up to a minute to tell everybody of a longer visibility timeout.
+        "Queue visibility timeout: 60 seconds is less than Function timeout: 900 seconds",
+        (
+            "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
+            "SQS Error Message: The specified queue does not exist for this wsdl version."
+        ),
+    ],
+)
+def test_a_queue_that_lambda_does_not_see_as_it_is_yet_is_waited_for(here: Here, message: str) -> None:
+    here.mappings()
+    here.lambda_.add_client_error("create_event_source_mapping", "InvalidParameterValueException", message)
+    created(here)
+    here.state("Enabled")
+    ensure_mapping(here.context, CREATE)
+    here.done()
+    assert message in here.said[0]
+
+
+def test_a_filter_on_the_mapping_is_drift_because_it_would_lose_events(here: Here) -> None:
+    pattern = '{"body": {"Records": {"s3": {"bucket": {"name": ["other"]}}}}}'
+    here.mappings({"UUID": UUID, "State": "Enabled", "FilterCriteria": {"Filters": [{"Pattern": pattern}]}})
+    found = reading.read_mapping(here.aws, PIPELINE)
+    wanted = here.context.desired.resources[Kind.EVENT_SOURCE_MAPPING]
+    assert found.attributes[names.FILTERS] == [pattern]
+    assert names.FILTERS not in wanted.attributes
+    here.mappings({"UUID": UUID, "State": "Enabled"})
+    expected = {
+        "UUID": UUID,
+        "FunctionName": "s3copy",
+        "BatchSize": 10,
+        "MaximumBatchingWindowInSeconds": 0,
+        "ScalingConfig": {"MaximumConcurrency": 10},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "Enabled": True,
+        "FilterCriteria": {},
+    }
+    here.lambda_.add_response("update_event_source_mapping", {}, expected)
+    here.state("Enabled")
+    change = Change(names.FILTERS, [pattern], None)
+    ensure_mapping(here.context, Step(CREATE.kind, CREATE.name, Action.UPDATE, changes=(change,)))
+    here.done()
+
+
+def test_a_rule_that_another_setup_changes_at_this_moment_is_waited_for() -> None:
+    here = Here("eventbridge")
+    here.events.add_client_error("put_rule", "ConcurrentModificationException")
+    here.events.add_response("put_rule", {})
+    ensure_rule(here.context, Step(Kind.RULE, "s3copy-copy", Action.UPDATE))
+    here.done()
 
 
 def test_a_mapping_goes_when_lambda_lets_it_and_is_waited_for(here: Here) -> None:
