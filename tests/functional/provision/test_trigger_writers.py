@@ -253,7 +253,7 @@ def execute(here: Here, *kinds: Kind) -> None:
 def test_a_queue_that_nothing_takes_from_is_not_deleted_with_what_it_holds(here: Here) -> None:
     # Somebody deleted the mapping, so that only the queue is left to be removed.
     here.load(*[(2, 0, 0)] * 70)
-    with pytest.raises(AwsError, match="still holds 2 events.*nothing takes them") as caught:
+    with pytest.raises(AwsError, match=r"still holds 2 events.*nothing takes them") as caught:
         execute(here, Kind.EVENT_QUEUE)
     assert caught.value.code == "QueueNotEmpty"
     assert "--trigger sqs" in caught.value.hint
