@@ -31,6 +31,14 @@ def test_the_operation_tells_the_action(operation: str, action: str) -> None:
     assert iam_action(operation) == action
 
 
+def test_a_role_that_lacks_something_is_not_taken_for_the_persons_own_permissions() -> None:
+    message = "The provided execution role does not have permissions to call ReceiveMessage on SQS"
+    error = ClientError(
+        {"Error": {"Code": "InvalidParameterValueException", "Message": message}}, "CreateEventSourceMapping"
+    )
+    assert "plan --show-policy" in from_client_error("doing", error).hint
+
+
 @pytest.mark.parametrize(
     ("operation", "message", "action"),
     [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,6 +17,7 @@ from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.plan import Action, Step
 from s3copy_cli.provision.policy import with_statement
+from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
@@ -94,7 +94,6 @@ def ensure_mapping(context: Context, step: Step) -> None:
     Raises:
         AwsError: Lambda did not enable it in time.
     """
-    context = replace(context, patience=context.patience.times(_MAPPING_PATIENCE))
     wanted = context.desired.resources[Kind.EVENT_SOURCE_MAPPING].attributes
     lambda_, pipeline = context.aws.lambda_, context.pipeline
     settings: dict[str, Any] = {
@@ -162,7 +161,7 @@ def _ensure_one_mapping(context: Context, settings: dict[str, Any]) -> list[str]
         found = [created["UUID"]]
         return True
 
-    if not context.patience.until(is_there):
+    if not _patience(context).until(is_there):
         raise _timeout(context, "creating the event source mapping", "the old one has not gone")
     return found
 
@@ -181,7 +180,7 @@ def _wait_until_enabled(context: Context, uuid: str) -> None:
         state = reading.mapping_state(found)
         return state == names.STATE_ACTIVE
 
-    if not context.patience.until(is_enabled):
+    if not _patience(context).until(is_enabled):
         raise _timeout(context, "enabling the event source mapping", f"its state is {state or 'unknown'}")
 
 
@@ -295,10 +294,14 @@ def hand_over(context: Context) -> None:
         sleep(min(left, _COUNT_DOWN_SECONDS))
 
 
+def _patience(context: Context) -> Patience:
+    return context.patience.times(_MAPPING_PATIENCE)
+
+
 def _timeout(context: Context, doing: str, happened: str) -> AwsError:
     return AwsError(
         doing,
-        f"{happened} after {context.patience.timeout_seconds:.0f} seconds",
+        f"{happened} after {_patience(context).timeout_seconds:.0f} seconds",
         "Run the command again: it goes on where it stopped.",
         code="Timeout",
     )

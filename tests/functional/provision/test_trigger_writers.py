@@ -10,7 +10,7 @@ from botocore.stub import ANY, Stubber
 
 from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
-from s3copy_cli.errors import AwsError
+from s3copy_cli.errors import AwsError, S3CopyError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.choices import Choices
 from s3copy_cli.provision.context import Context
@@ -243,6 +243,12 @@ def test_a_queue_that_is_gone_is_empty(here: Here) -> None:
     here.done()
 
 
+def recorded(here: Here, settings: str = "{}", bucket: str = PIPELINE.source_bucket) -> None:
+    """What the function says next was chosen."""
+    variables = {"S3COPY_SOURCE_BUCKET": bucket, "S3COPY_SETTINGS": settings}
+    here.lambda_.add_response("get_function_configuration", {"Environment": {"Variables": variables}})
+
+
 def execute(here: Here, *kinds: Kind) -> None:
     """Another trigger has been chosen: these go."""
     steps = tuple(Step(kind, PIPELINE.event_queue_name, Action.DELETE) for kind in kinds)
@@ -259,22 +265,52 @@ def test_a_queue_that_nothing_takes_from_is_not_deleted_with_what_it_holds(here:
     assert "--trigger sqs" in caught.value.hint
 
 
-def test_an_event_that_comes_late_keeps_its_queue(here: Here) -> None:
+def test_an_event_that_comes_late_keeps_its_queue() -> None:
+    here = Here("s3")
     here.mappings({"UUID": UUID, "State": "Enabled"})
     here.load((0, 0, 0), (0, 0, 0))
+    recorded(here)
     here.mappings()
     here.load(*[(1, 0, 0)] * 70)
     with pytest.raises(AwsError, match="still holds 1 events"):
         execute(here, Kind.EVENT_SOURCE_MAPPING, Kind.EVENT_QUEUE)
 
 
-def test_a_mapping_that_was_switched_off_is_switched_on_to_empty_the_queue(here: Here) -> None:
+def test_a_mapping_that_was_switched_off_is_switched_on_to_empty_the_queue() -> None:
+    here = Here("s3")
     here.mappings({"UUID": UUID, "State": "Disabled"})
     here.lambda_.add_client_error("update_event_source_mapping", "ResourceInUseException", "in use")
     here.lambda_.add_response("update_event_source_mapping", {}, {"UUID": UUID, "Enabled": True})
     here.load((5, 0, 0), (0, 0, 0), (0, 0, 0))
+    recorded(here)
     here.mappings()
     execute(here, Kind.EVENT_SOURCE_MAPPING)
+    here.done()
+
+
+@pytest.mark.parametrize(
+    ("settings", "bucket", "chosen"),
+    [
+        ('{"trigger": "sqs"}', PIPELINE.source_bucket, "trigger sqs"),
+        ("{}", "another", "source bucket another"),
+    ],
+)
+def test_what_another_setup_has_chosen_meanwhile_is_not_removed(settings: str, bucket: str, chosen: str) -> None:
+    # The hand-over takes five minutes, and so may the drain: somebody has gone back.
+    here = Here("s3")
+    here.mappings({"UUID": UUID, "State": "Enabled"})
+    here.load((0, 0, 0), (0, 0, 0))
+    recorded(here, settings, bucket)
+    with pytest.raises(S3CopyError, match=chosen) as caught:
+        execute(here, Kind.EVENT_SOURCE_MAPPING, Kind.EVENT_QUEUE)
+    assert caught.value.code == "ChosenOtherwise"
+    here.done()
+
+
+def test_the_old_permission_stays_if_another_setup_has_gone_back(here: Here) -> None:
+    recorded(here, "{}")
+    with pytest.raises(S3CopyError, match="trigger s3"):
+        execute(here, Kind.PERMISSION)
     here.done()
 
 
