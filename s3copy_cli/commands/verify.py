@@ -139,12 +139,26 @@ def verify(
     )
     # Opened first: nobody should wait for an answer that cannot be written down.
     with ReportFiles(_paths(report_files, wants_json=app.options.json)) as files:
-        return _verify(app, clock, options, files, same_objects(keys, prefix, tags=tags))
+        return _verify(app, clock, options, files, NextWords(keys, prefix, tags=tags, level=options.level))
 
 
-def same_objects(keys: tuple[str, ...], prefix: str, *, tags: bool) -> str:
-    """The options for a next command about the same objects, with a space before them, or ""."""
+class NextWords:
+    """How the next commands ask for the same objects: options and keys, with a space before them, or "".
+
+    Attributes:
+        same: looking as closely as this time.
+        prove: for verify, looking at the bytes.
+    """
+
+    def __init__(self, keys: tuple[str, ...], prefix: str, *, tags: bool, level: Level) -> None:
+        self.same = _same_objects(keys, prefix, tags=tags, level=level)
+        self.prove = _same_objects(keys, prefix, tags=tags, level="content")
+
+
+def _same_objects(keys: tuple[str, ...], prefix: str, *, tags: bool, level: Level) -> str:
     words = ["--tags"] if tags else []
+    if level != "metadata":
+        words.append(f"--level {level}")
     if prefix:
         words.append(f"--prefix {shlex.quote(prefix)}")
     if any(key.startswith("-") for key in keys):
@@ -167,7 +181,7 @@ def _paths(report_files: Mapping[str, str | None], *, wants_json: bool) -> Mappi
     return named
 
 
-def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles, same: str) -> Result:
+def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles, words: NextWords) -> Result:
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.output.verify_text import write_text
     from s3copy_cli.verify.look_around import read_health
@@ -200,8 +214,9 @@ def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles, 
             written=written,
             setup_command=app.command("setup"),
             upload_command=app.command("upload FILE"),
-            repair_command=app.command(f"repair{same}"),
-            verify_command=app.command(f"verify{same}"),
+            repair_command=app.command(f"repair{words.same}"),
+            verify_command=app.command(f"verify{words.same}"),
+            prove_command=app.command(f"verify{words.prove}"),
         )
 
     return Result(
@@ -222,6 +237,14 @@ def check_usage(keys: tuple[str, ...], prefix: str, level: Level | None, *, prov
     """
     if keys and prefix:
         raise UsageError("reading KEY and --prefix", "they exclude each other", "Name keys, or a prefix.")
+    for word in (*keys, prefix):
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            doing = "reading --prefix" if prefix else "reading KEY"
+            raise UsageError(
+                doing, f"{word!r} is no UTF-8, as every key of S3 is", "Write it in a terminal that speaks UTF-8."
+            ) from error
     if "" in keys:
         raise UsageError("reading KEY", "no key is empty", "Leave KEY out to verify everything.")
     if prove_all and level not in (None, "content"):

@@ -90,8 +90,13 @@ def _of_objects(report: Report, commands: Commands, *, before_repair: str) -> It
         yield f"{commands.prove} (reads the bytes where nothing else proves them)"
     elif counts[Outcome.UNPROVED]:
         yield f"make readable what could not be compared (the causes above name it), and then {commands.verify}"
-    if counts[Outcome.ERROR]:
-        yield f"see the causes above of what S3 does not show (permissions, names of keys), and then {commands.verify}"
+    if report.objects.absent or not (report.objects.total or report.scope.is_everything):
+        yield (
+            f"ask for names as the source bucket {report.source_bucket} has them: without the bucket, with their case, "
+            "and usually without a slash in front"
+        )
+    if counts[Outcome.ERROR] > report.objects.absent:
+        yield f"see the causes above of what S3 does not show (permissions), and then {commands.verify}"
     if counts[Outcome.EXTRA] and report.strict and not report.propagate_deletes:
         yield (
             f"aws s3 rm s3://{report.destination_bucket}/KEY for what nobody needs there (s3copy deletes nothing that "

@@ -294,6 +294,60 @@ def test_memory_does_not_grow_with_the_differences(make_tally: MakeTally) -> Non
     assert peak(6_000) < 1.1 * peak(2_000)
 
 
+def test_memory_does_not_grow_with_the_proved_ones_that_are_kept(make_tally: MakeTally) -> None:
+    def peak(count: int) -> int:
+        tally = make_tally(None, in_memory=50_000)
+        tracemalloc.start()
+        try:
+            for number in range(count):
+                tally.add(result(f"{number:0100}", Outcome.PROVED), 0.0)
+            assert sum(1 for _ in tally.iter_final({})) == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(2_000)
+    assert peak(6_000) < 1.1 * peak(2_000)
+
+
+def test_only_the_first_open_keys_are_told(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    fill(tally, MIXED)
+    assert tally.open_keys(2) == {"b", "c"}
+    assert tally.open_keys(9) == {"b", "c", "d", "e"}
+
+
+def test_what_stays_pending_is_counted_one_by_one(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    fill(tally, [result(key, Outcome.MISSING) for key in "abc"])
+    found = {"a": result("a", Outcome.DIFFERS), "b": result("b", Outcome.DIFFERS), "c": result("c", Outcome.PROVED)}
+    tally.revise(look(found), lambda _: True, lambda _: None)
+    assert tally.pending == 2
+
+
+def test_of_what_became_equal_as_many_are_kept_as_asked_for_and_the_rest_can_be_corrected(
+    make_tally: MakeTally,
+) -> None:
+    tally = make_tally(2)
+    fill(tally, [result(key, Outcome.MISSING) for key in "abcde"])
+    found = {key: result(key, Outcome.PROVED) for key in "abcde"}
+    tally.revise(look(found), lambda _: True, lambda _: None)
+    # Three of the five are known by their number only: the fourth of these is new since the walk.
+    for key in ("bb", "c", "d", "dd"):
+        tally.correct(key, result(key, Outcome.DIFFERS))
+    assert keys(tally.iter_final({})) == ["a", "b", "bb", "c", "d", "dd"]
+    assert (tally.counts[Outcome.PROVED], tally.counts[Outcome.DIFFERS]) == (2, 4)
+
+
+def test_what_could_not_be_looked_at_has_no_bytes(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    fill(tally, [ObjectResult("a", Outcome.ERROR), result("b", Outcome.MISSING, 7)])
+    assert tally.source_bytes == 7
+    tally.correct("a", None)
+    assert keys(tally.iter_final({})) == ["b"]
+    assert tally.source_bytes == 7
+
+
 def test_waiting_begins_with_the_newest_pending_result(make_tally: MakeTally) -> None:
     tally = make_tally(0)
     old = datetime(2026, 3, 1, tzinfo=timezone.utc)
