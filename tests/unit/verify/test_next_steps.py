@@ -52,7 +52,7 @@ def steps(*, after_repair: bool = False, is_under_way: bool = False, **changes: 
             causes=causes, unrecovered=sum(each.unrecovered for each in causes), scan=SimpleNamespace(**scan)
         ),
         dead_letter=SimpleNamespace(
-            queue=SimpleNamespace(queue="q", unreadable=values.get("queue", "")),
+            queue=SimpleNamespace(queue="q", unreadable=values.get("queue", ""), unread=values.get("unread", 0)),
             parked=parked,
         ),
         metrics=SimpleNamespace(unreadable=values.get("metrics", "")),
@@ -118,6 +118,9 @@ def steps(*, after_repair: bool = False, is_under_way: bool = False, **changes: 
             ],
         ),
         ({"counts": MISSING, "parked": ["k"]}, [COPY]),
+        ({"unread": 1500, "counts": MISSING}, [COPY]),
+        ({"unread": 1500, "after_repair": True}, []),
+        ({"unread": 1500}, ["REPAIR (takes the parked events out of the queue whose objects are in order"]),
         # Only old lines are left: setup or deploy alone would be named for ever.
         ({"causes": [{"name": "LoggedError"}]}, ["when it is mended, leave what is old out with: VERIFY --since 10m"]),
         (
