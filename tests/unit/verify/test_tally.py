@@ -355,3 +355,10 @@ def test_waiting_begins_with_the_newest_pending_result(make_tally: MakeTally) ->
     tally.add(stale, 5.0)
     tally.add(result("b", Outcome.UNPROVED), 9.0)
     assert (tally.pending, tally.last_pending_at) == (1, 5.0)
+
+
+def test_what_came_after_a_walk_that_found_nothing_counts(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    tally.correct("a", result("a", Outcome.MISSING))
+    assert keys(tally.iter_final({})) == ["a"]
+    assert tally.counts[Outcome.MISSING] == 1
