@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST_OPTIONS ?= -n auto
 BENCH_OPTIONS ?=
 
-.PHONY: demo test model mutation lint format bench pictures clean
+.PHONY: demo test model crash-points mutation lint format bench pictures clean
 
 demo: $(VENV)/.installed-local
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo.sh
@@ -18,6 +18,11 @@ test: $(VENV)/.installed-dev
 
 model: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.model.run --writes 3 --invocations 3 --crashes 2
+
+# Every command dies at each of its calls, before and after it; make test tries a few. Some minutes.
+crash-points: $(VENV)/.installed-dev
+	S3COPY_TEST_CRASH_POINTS=all $(BIN)/python -m pytest tests/e2e/test_crash_points.py \
+		tests/functional/provision/test_crash_points.py $(PYTEST_OPTIONS)
 
 # A few minutes; not part of the tests.
 mutation: $(VENV)/.installed-mutation

@@ -13,8 +13,9 @@ from .continuation import FIELD, read_continuation
 from .errors import Failure
 from .multipart import Continuation
 from .options import DEFAULT_OPTIONS, Options
+from .redelivery import Receipt, read_receipt
 
-_MAX_KEY_BYTES = 1024
+MAX_KEY_BYTES = 1024
 _EVENT_VERSION_MAJOR = "2"
 
 # How the names of events begin that are followed: those of notifications, then those of EventBridge.
@@ -74,10 +75,10 @@ class Message:
     """What is delivered, fails and is repeated as one.
 
     Attributes:
-        queue_id: the id of the queue's message; None where the event came without a queue.
+        receipt: of the queue's message; None where the event came without a queue.
     """
 
-    queue_id: str | None
+    receipt: Receipt | None
     items: Iterator[Item]
 
 
@@ -92,7 +93,7 @@ def iter_messages(event: object, source_bucket: str, options: Options = DEFAULT_
     if is_from_queue(event):
         assert isinstance(event, dict)  # noqa: S101  (for the type checker)
         for record in event["Records"]:
-            yield Message(record["messageId"], iter_items(_read_body(record["body"]), source_bucket, options))
+            yield Message(read_receipt(record), iter_items(_read_body(record["body"]), source_bucket, options))
     else:
         yield Message(None, iter_items(event, source_bucket, options))
 
@@ -107,7 +108,7 @@ def iter_items(event: object, source_bucket: str, options: Options = DEFAULT_OPT
     elif event.get("Event") == "s3:TestEvent":
         yield Ignored("S3 tests the connection with this event", "s3:TestEvent")
     elif FIELD in event:
-        yield _read_continuation(event[FIELD], source_bucket)
+        yield _read_continuation(event[FIELD], source_bucket, options)
     elif event.get("source") == "aws.s3" and "detail-type" in event:
         yield _read_bridged(event, source_bucket, options)
     elif not isinstance(event.get("Records"), list):
@@ -129,8 +130,8 @@ def decode_notification_key(encoded: str) -> str:
 
 
 def _check_key(key: str) -> None:
-    if not 1 <= len(key.encode()) <= _MAX_KEY_BYTES:
-        raise ValueError(f"a key has 1 to {_MAX_KEY_BYTES} bytes, this one has {len(key.encode())}")
+    if not 1 <= len(key.encode()) <= MAX_KEY_BYTES:
+        raise ValueError(f"a key has 1 to {MAX_KEY_BYTES} bytes, this one has {len(key.encode())}")
 
 
 def _read_record(record: object, source_bucket: str, options: Options) -> Item:
@@ -151,7 +152,7 @@ def _read_record(record: object, source_bucket: str, options: Options) -> Item:
     except ValueError as error:
         return _unknown(f"a record's key cannot be decoded: {error}", encoded_key)
     hint = Hint(key, _text_or_none(described.get("versionId")), _read_time(record.get("eventTime")), event_name)
-    return _accept(hint, bucket, source_bucket, _is_followed(event_name, options))
+    return _accept(hint, bucket, source_bucket, options)
 
 
 def _read_bridged(event: Mapping[str, Any], source_bucket: str, options: Options) -> Item:
@@ -168,10 +169,10 @@ def _read_bridged(event: Mapping[str, Any], source_bucket: str, options: Options
     except ValueError as error:
         return _unknown(f"an EventBridge event's key cannot be one: {error}", key)
     hint = Hint(key, _text_or_none(described.get("version-id")), _read_time(event.get("time")), event_name)
-    return _accept(hint, bucket, source_bucket, _is_followed(event_name, options))
+    return _accept(hint, bucket, source_bucket, options)
 
 
-def _read_continuation(content: object, source_bucket: str) -> Item:
+def _read_continuation(content: object, source_bucket: str, options: Options) -> Item:
     try:
         continuation = read_continuation(_mapping(content))
     except ValueError as error:
@@ -186,15 +187,20 @@ def _read_continuation(content: object, source_bucket: str) -> Item:
         continuation,
         _text_or_none(origin.get("request_id")),
     )
-    return _accept(hint, str(written.get("bucket")), source_bucket, is_followed=True)
+    return _accept(hint, str(written.get("bucket")), source_bucket, options)
 
 
-def _accept(hint: Hint, bucket: str, source_bucket: str, is_followed: bool) -> Item:
+def _accept(hint: Hint, bucket: str, source_bucket: str, options: Options) -> Item:
     if bucket != source_bucket:
         message = f"the event is about bucket {bucket[:100]!a}; this function copies from {source_bucket!a}"
         return Refused(Failure("WrongBucket", message, permanent=True), fails_invocation=False, key=hint.key)
-    if not is_followed:
+    # A copy that was begun is to be ended, whatever kind of event began it.
+    if hint.continuation is None and not _is_followed(hint.event_name, options):
         return Ignored("this kind of event is not copied", hint.event_name, hint.key)
+    # What S3 sends may be more than was chosen: events on their way while that was changed, and those that S3's own
+    # filter cannot tell apart.
+    if not options.covers(hint.key):
+        return Ignored("the key has not the prefix and suffix of those that are copied", hint.event_name, hint.key)
     return hint
 
 

@@ -6,7 +6,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Protocol
@@ -17,9 +17,12 @@ from .drive import drive
 from .errors import CopyFailed, Failure
 from .events import Hint, Ignored, Item, is_from_queue, iter_messages
 from .log import Log
+from .multipart import reserve_of
 from .perform import Performer
 from .reconcile import Outcome, Report, continue_copy, reconcile
+from .redelivery import Returned, retry_delay
 from .requests import Asked, Continue
+from .returning import Returner
 from .settings import Settings
 
 PayloadOf = Callable[[Continue], bytes]
@@ -45,11 +48,13 @@ class Surroundings:
         write: takes one whole log line.
         now: the time of day, with its zone.
         monotonic: seconds, for durations.
+        return_messages: has failed messages of a queue come back soon.
     """
 
     write: Callable[[str], object]
     now: Callable[[], datetime]
     monotonic: Callable[[], float]
+    return_messages: Callable[[Sequence[Returned]], object] = lambda _: None
 
 
 @dataclass
@@ -105,25 +110,47 @@ class Function:
             pipeline=self._settings.pipeline,
         )
         tally = _Tally()
-        failed_messages: list[str] = []
-        for message in iter_messages(event, self._settings.source_bucket, self._settings.options):
-            failed_before = len(tally.failed_keys)
-            for item in message.items:
-                self._follow(item, context, log, tally)
-            if message.queue_id is not None and len(tally.failed_keys) > failed_before:
-                failed_messages.append(message.queue_id)
+        returned, not_begun = self._follow_messages(event, context, log, tally)
+        self._return(returned, log)
         log.finished(
             tally.outcomes,
             records=tally.records,
             ignored=tally.ignored,
+            not_begun=not_begun,
             cold_start=cold_start,
             duration_ms=self._milliseconds_since(started),
         )
-        if is_from_queue(event) and len(failed_messages) < len(event["Records"]):
-            return {"batchItemFailures": [{"itemIdentifier": queue_id} for queue_id in failed_messages]}
+        if is_from_queue(event) and len(returned) < len(event["Records"]):
+            return {"batchItemFailures": [{"itemIdentifier": one.receipt.message_id} for one in returned]}
         if tally.failed_keys:
             raise CopyFailed(tally.failed_keys, tally.records) from tally.defect
         return {outcome.value: count for outcome, count in tally.outcomes.items()}
+
+    def _follow_messages(self, event: Any, context: object, log: Log, tally: _Tally) -> tuple[list[Returned], int]:
+        """The messages of a queue that are to come back, and how many of them were not begun for want of time."""
+        reserve = reserve_of(_seconds_left(context))
+        returned: list[Returned] = []
+        not_begun = 0
+        for position, message in enumerate(iter_messages(event, self._settings.source_bucket, self._settings.options)):
+            # The first is always begun: else a message that is always late would never be.
+            if message.receipt and position and _seconds_left(context) < reserve:
+                not_begun += 1
+                returned.append(Returned(message.receipt, 0))
+                continue
+            failed_before = len(tally.failed_keys)
+            for item in message.items:
+                self._follow(item, context, log, tally)
+            if message.receipt and len(tally.failed_keys) > failed_before:
+                returned.append(Returned(message.receipt, retry_delay(message.receipt.deliveries)))
+        return returned, not_begun
+
+    def _return(self, returned: Sequence[Returned], log: Log) -> None:
+        if not returned:
+            return
+        try:
+            self._around.return_messages(returned)
+        except Exception as error:  # noqa: BLE001  (they come back all the same, only later)
+            log.not_returned(len(returned), error)
 
     def _follow(self, item: Item, context: object, log: Log, tally: _Tally) -> None:
         if isinstance(item, Ignored):
@@ -177,11 +204,12 @@ class Function:
 
 def build_function(settings: Settings) -> Function:
     """The function as it runs in Lambda: real S3, real clocks, lines to stdout."""
-    clients = make_clients(settings.options.part_concurrency)
+    clients = make_clients(settings.options.part_concurrency, settings.destination_region)
     surroundings = Surroundings(
         write=_write_to_stdout,
         now=lambda: datetime.now(timezone.utc),
         monotonic=time.monotonic,
+        return_messages=Returner(lambda: clients.queues),
     )
 
     def make_performer(payload_of: PayloadOf, seconds_left: SecondsLeft) -> Performer:

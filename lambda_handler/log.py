@@ -97,8 +97,20 @@ class Log:
             {"key": ignored.key, "event_name": ignored.event_name[:_MAX_TEXT], "reason": ignored.reason},
         )
 
+    def not_returned(self, messages: int, error: Exception) -> None:
+        """Failed messages of a queue come back when the queue says, not soon."""
+        reason = f"{type(error).__name__}: {error}"[:_MAX_TEXT]
+        self._line("WARNING", "retried late", self._now(), {"messages": messages, "reason": reason})
+
     def finished(
-        self, outcomes: Mapping[Outcome, int], *, records: int, ignored: int, cold_start: bool, duration_ms: int
+        self,
+        outcomes: Mapping[Outcome, int],
+        *,
+        records: int,
+        ignored: int,
+        cold_start: bool,
+        duration_ms: int,
+        not_begun: int = 0,
     ) -> None:
         """The summary of the invocation, its last line."""
         counts = {outcome.value: outcomes.get(outcome, 0) for outcome in Outcome}
@@ -106,6 +118,7 @@ class Log:
             "records": records,
             "outcomes": counts,
             "ignored": ignored,
+            **({"not_begun": not_begun} if not_begun else {}),
             "cold_start": cold_start,
             "duration_ms": duration_ms,
         }

@@ -87,6 +87,11 @@ class Continuation:
         return Upload(asked.upload_id, asked.source, asked.tags, expand_layout(asked.layout, asked.source.size))
 
 
+def reserve_of(budget: float) -> float:
+    """How many of these seconds nothing new is to be begun in, so that what is under way can be ended or handed on."""
+    return min(_RESERVE_SECONDS, _RESERVE_SHARE * budget)
+
+
 @dataclass
 class Work:
     """What is known about one key over all rounds of one invocation.
@@ -116,7 +121,7 @@ class Work:
 
     def __post_init__(self) -> None:
         self.budget = self.seconds_left()
-        self.reserve = min(_RESERVE_SECONDS, _RESERVE_SHARE * self.budget)
+        self.reserve = reserve_of(self.budget)
 
     def note(self, text: str) -> None:
         """Remember what is worth knowing, once."""

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from .clients import Clients, known_parameters
 from .compare import ObjectState
 from .errors import Failure, RequestError
+from .events import MAX_KEY_BYTES
 from .requests import (
     AbortUpload,
     Asked,
@@ -120,12 +121,14 @@ class Performer:
         return tuple(future.result() for future in futures)
 
     def _head(self, asked: Head) -> ObjectState | None:
+        if asked.side is Side.DESTINATION and self._is_too_long(asked.key):
+            return None  # there can be no such object, so there is nothing to compare or to delete
         parameters = self._object(asked.side, asked.key)
         if asked.side is Side.SOURCE:
             parameters |= self._known("HeadObject", ChecksumMode="ENABLED")
         with self._translated("HeadObject", asked.side):
             try:
-                return state_from_head(self._send(self._clients.look.head_object, parameters))
+                return state_from_head(self._send(self._look(asked.side).head_object, parameters))
             except ClientError as error:
                 if status_of(error.response) == 404:
                     return None
@@ -134,7 +137,7 @@ class Performer:
     def _tags(self, asked: GetTags) -> Mapping[str, str]:
         with self._translated("GetObjectTagging", asked.side):
             try:
-                response = self._send(self._clients.look.get_object_tagging, self._object(asked.side, asked.key))
+                response = self._send(self._look(asked.side).get_object_tagging, self._object(asked.side, asked.key))
             except ClientError as error:
                 if code_of(error.response) == "NoSuchKey":
                     return {}
@@ -144,7 +147,7 @@ class Performer:
     def _exists(self, asked: Exists) -> bool:
         parameters = {**self._in_bucket(asked.side), "Prefix": asked.key, "MaxKeys": 1}
         with self._translated("ListObjectsV2", asked.side):
-            response = self._send(self._clients.look.list_objects_v2, parameters)
+            response = self._send(self._look(asked.side).list_objects_v2, parameters)
         # Of the keys that begin with this one, it is itself the first.
         return any(found["Key"] == asked.key for found in response.get("Contents", ()))
 
@@ -197,7 +200,7 @@ class Performer:
         parameters = {**self._object(Side.SOURCE, asked.key), "PartNumber": asked.number}
         with self._translated("HeadObject", Side.SOURCE):
             try:
-                response = self._send(self._copying_parts().head_object, parameters)
+                response = self._send(self._clients.look_at_parts().head_object, parameters)
             except ClientError as error:
                 if status_of(error.response) == 416:  # a part without bytes has no range
                     return PartSize(0, None)
@@ -253,7 +256,7 @@ class Performer:
         parts: list[CopiedPart] = []
         with self._translated("ListParts"):
             while True:
-                response = self._send(self._clients.look.list_parts, parameters)
+                response = self._send(self._clients.look_at_destination.list_parts, parameters)
                 parts += [
                     CopiedPart(part["PartNumber"], part["ETag"], part["Size"], checksums_of(part))
                     for part in response.get("Parts", ())
@@ -278,7 +281,7 @@ class Performer:
         parameters = {**self._object(Side.DESTINATION, asked.key), "UploadId": asked.upload_id}
         with self._translated("AbortMultipartUpload"):
             try:
-                self._send(self._clients.look.abort_multipart_upload, parameters)
+                self._send(self._clients.look_at_destination.abort_multipart_upload, parameters)
             except ClientError as error:
                 if code_of(error.response) != "NoSuchUpload":
                     raise
@@ -302,7 +305,19 @@ class Performer:
         return {"Bucket": self._bucket(side), "ExpectedBucketOwner": self._settings.expected_bucket_owner}
 
     def _object(self, side: Side, key: str) -> dict[str, Any]:
-        return {**self._in_bucket(side), "Key": key}
+        if side is Side.SOURCE:
+            return {**self._in_bucket(side), "Key": key}
+        if self._is_too_long(key):
+            prefix = self._settings.options.destination_prefix
+            message = (
+                f"with the destination prefix {prefix[:100]!a} the key has {_bytes(prefix + key)} bytes, S3 allows "
+                f"{MAX_KEY_BYTES}"
+            )
+            raise RequestError(Failure("KeyTooLong", message, permanent=True))
+        return {**self._in_bucket(side), "Key": self._settings.options.destination_key(key)}
+
+    def _is_too_long(self, key: str) -> bool:
+        return _bytes(self._settings.options.destination_key(key)) > MAX_KEY_BYTES
 
     def _copy_source(self, key: str, source: ObjectState) -> dict[str, Any]:
         return {
@@ -321,6 +336,9 @@ class Performer:
         """Those of the parameters that the SDK in this runtime knows."""
         known = known_parameters(self._clients.look, operation)
         return {name: value for name, value in parameters.items() if name in known}
+
+    def _look(self, side: Side) -> S3Client:
+        return self._clients.look if side is Side.SOURCE else self._clients.look_at_destination
 
     def _copying(self) -> S3Client:
         return self._clients.copy(self._seconds_to_wait())
@@ -365,6 +383,10 @@ _PERFORMED_BY: Mapping[type, Callable[[Performer, Any], Any]] = {
     Continue: Performer._continue,
     Pause: Performer._pause,
 }
+
+
+def _bytes(key: str) -> int:
+    return len(key.encode())
 
 
 def _as_seen(destination: ObjectState | None) -> dict[str, str]:

@@ -12,12 +12,16 @@ from .options import DEFAULT_OPTIONS, KEEP, STANDARD, Options
 PIPELINE = "S3COPY_PIPELINE"
 SOURCE_BUCKET = "S3COPY_SOURCE_BUCKET"
 DESTINATION_BUCKET = "S3COPY_DESTINATION_BUCKET"
+DESTINATION_REGION = "S3COPY_DESTINATION_REGION"
 EXPECTED_BUCKET_OWNER = "S3COPY_EXPECTED_BUCKET_OWNER"
 PROPAGATE_DELETES = "S3COPY_PROPAGATE_DELETES"
 SYNC_TAGS = "S3COPY_SYNC_TAGS"
 STORAGE_CLASS = "S3COPY_STORAGE_CLASS"
 FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"  # set by Lambda
 KMS_KEY_ID = "S3COPY_KMS_KEY_ID"
+PREFIX = "S3COPY_PREFIX"
+SUFFIX = "S3COPY_SUFFIX"
+DESTINATION_PREFIX = "S3COPY_DESTINATION_PREFIX"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Settings:
         expected_bucket_owner: the account id that both buckets must belong to; sent with every request.
         options: what the user chose about copying.
         function_name: its own; None outside Lambda.
+        destination_region: where the destination bucket is; None if in the function's own Region.
     """
 
     pipeline: str
@@ -36,6 +41,7 @@ class Settings:
     expected_bucket_owner: str
     options: Options = DEFAULT_OPTIONS
     function_name: str | None = None
+    destination_region: str | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -54,8 +60,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(f"{SOURCE_BUCKET} and {DESTINATION_BUCKET} name the same bucket, {source_bucket!a}")
     if not re.fullmatch(r"[0-9]{12}", owner):
         raise SettingsError(f"{EXPECTED_BUCKET_OWNER} is not a 12-digit account id: {owner!a}")
+    region = environment.get(DESTINATION_REGION) or None
+    if region and not re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-[0-9]{1,2}", region):
+        raise SettingsError(f"{DESTINATION_REGION} is not a Region's name: {region!a}")
     options = _read_options(environment)
-    return Settings(pipeline, source_bucket, destination_bucket, owner, options, environment.get(FUNCTION_NAME))
+    name = environment.get(FUNCTION_NAME)
+    return Settings(pipeline, source_bucket, destination_bucket, owner, options, name, region)
 
 
 def _read_options(environment: Mapping[str, str]) -> Options:
@@ -67,6 +77,9 @@ def _read_options(environment: Mapping[str, str]) -> Options:
         sync_tags=_is_on(environment, SYNC_TAGS),
         storage_class=storage_class,
         kms_key_id=environment.get(KMS_KEY_ID) or None,
+        prefix=environment.get(PREFIX, ""),
+        suffix=environment.get(SUFFIX, ""),
+        destination_prefix=environment.get(DESTINATION_PREFIX, ""),
     )
 
 

@@ -28,7 +28,7 @@ def _say_interrupted() -> int:
 
     if "--json" in sys.argv or is_yes(os.environ.get("S3COPY_JSON", "")):
         problem = Problem("Interrupted", "starting: interrupted", "To go on, run the same command again.")
-        sys.stdout.write(error_envelope("", ExitCode.INTERRUPTED, problem))
+        sys.stdout.write(error_envelope("", ExitCode.INTERRUPTED, [problem]))
     write_line("Error: interrupted; run the same command again.")
     return int(ExitCode.INTERRUPTED)
 

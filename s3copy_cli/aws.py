@@ -92,16 +92,24 @@ class Aws:
     endpoint_url: str | None = None
     is_embedded: bool = False
     _overrides: Mapping[str, Any] = field(default_factory=dict)
+    _s3_elsewhere: dict[str, S3Client] = field(default_factory=dict, repr=False, compare=False)
+    _kms_elsewhere: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def s3(self) -> S3Client:
         """The S3 client, with a connection for each request in flight."""
-        s3_options: dict[str, Any] = {}
-        if self.endpoint_url:
-            # A compatible endpoint rarely has wildcard DNS, so buckets go into the path.
-            s3_options["addressing_style"] = "path"
-        client: S3Client = self._client("s3", s3=s3_options or None, max_pool_connections=S3_CONCURRENCY)
-        return client
+        return self._s3_client(self.region)
+
+    def s3_in(self, region: str) -> S3Client:
+        """The S3 client for buckets of a Region; "" is that of this connection.
+
+        Like every client it is made at its first use, which must not happen in two threads at once.
+        """
+        if region in {"", self.region}:
+            return self.s3
+        if region not in self._s3_elsewhere:
+            self._s3_elsewhere[region] = self._s3_client(region)
+        return self._s3_elsewhere[region]
 
     @cached_property
     def iam(self) -> IAMClient:
@@ -133,6 +141,19 @@ class Aws:
         """The KMS client."""
         return self._client("kms")
 
+    def kms_in(self, region: str) -> Any:
+        """The KMS client for keys of a Region; "" is that of this connection. As `s3_in`."""
+        if region in {"", self.region}:
+            return self.kms
+        if region not in self._kms_elsewhere:
+            self._kms_elsewhere[region] = self._client("kms", region=region)
+        return self._kms_elsewhere[region]
+
+    @cached_property
+    def tagging(self) -> Any:
+        """The client that finds resources by their tags."""
+        return self._client("resourcegroupstaggingapi")
+
     @cached_property
     def logs(self) -> CloudWatchLogsClient:
         """The CloudWatch Logs client."""
@@ -150,6 +171,11 @@ class Aws:
         """The SQS client."""
         client: SQSClient = self._client("sqs")
         return client
+
+    @cached_property
+    def events(self) -> Any:
+        """The EventBridge client."""
+        return self._client("events")
 
     @cached_property
     def sts(self) -> STSClient:
@@ -180,7 +206,15 @@ class Aws:
             raise UsageError("choosing the Region", _sentence(error), _endpoint_hint(self.region)) from error
         return Pipeline(name=name, account_id=self.account_id, region=self.region, partition=partition)
 
-    def _client(self, service: str, **config: Any) -> Any:
+    def _s3_client(self, region: str) -> S3Client:
+        s3_options: dict[str, Any] = {}
+        if self.endpoint_url:
+            # A compatible endpoint rarely has wildcard DNS, so buckets go into the path.
+            s3_options["addressing_style"] = "path"
+        client: S3Client = self._client("s3", region=region, s3=s3_options or None, max_pool_connections=S3_CONCURRENCY)
+        return client
+
+    def _client(self, service: str, *, region: str = "", **config: Any) -> Any:
         defaults: dict[str, Any] = {
             "user_agent_extra": f"s3copy/{__version__}",
             "retries": {"mode": "standard", "total_max_attempts": 5},
@@ -188,7 +222,9 @@ class Aws:
             "read_timeout": 60,
         }
         settings = Config(**{**defaults, **config, **self._overrides})
-        return self.session.client(service, region_name=self.region, endpoint_url=self.endpoint_url, config=settings)
+        return self.session.client(
+            service, region_name=region or self.region, endpoint_url=self.endpoint_url, config=settings
+        )
 
 
 def connect(options: ConnectionOptions, environ: Mapping[str, str]) -> Aws:

@@ -29,6 +29,9 @@ _ACTIONS = {
     "UploadPart": "s3:PutObject",
     "CompleteMultipartUpload": "s3:PutObject",
     "Invoke": "lambda:InvokeFunction",
+    "TagResource": "lambda:TagResource and logs:TagResource",
+    "UntagResource": "lambda:UntagResource and logs:UntagResource",
+    "GetResources": "tag:GetResources",
 }
 _SERVICES = (
     ("cloudwatch", ("GetMetricData",)),
@@ -37,7 +40,7 @@ _SERVICES = (
     ("logs", ("LogGroup", "LogEvents", "LogStream", "RetentionPolicy", "TagsForResource")),
     ("iam", ("Role",)),
     ("sts", ("CallerIdentity",)),
-    ("lambda", ("Function", "Permission", "GetPolicy", "EventInvokeConfig", "ListTags", "TagResource")),
+    ("lambda", ("Function", "Permission", "GetPolicy", "EventInvokeConfig", "ListTags", "AccountSettings")),
     ("s3", ("Bucket", "Object")),
 )
 

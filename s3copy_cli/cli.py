@@ -17,7 +17,7 @@ from s3copy_cli import __version__
 from s3copy_cli.commands.app import App, GlobalOptions
 from s3copy_cli.commands.common import current_options, examples, global_options
 from s3copy_cli.config import is_yes
-from s3copy_cli.errors import ExitCode, S3CopyError, UsageError
+from s3copy_cli.errors import ExitCode, S3CopyError, SeveralFailuresError, UsageError
 from s3copy_cli.output.result import Problem, Result, envelope, error_envelope
 from s3copy_cli.output.streams import abandon, abandon_unwritable, write_line
 
@@ -28,17 +28,19 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "setup",
         "Build the pipeline: buckets, role, queue, function, trigger.",
     ),
+    "plan": ("s3copy_cli.commands.plan", "plan", "Show what setup would change; exit code 3 if anything."),
     "deploy": ("s3copy_cli.commands.deploy", "deploy", "Update the function's code and settings."),
     "upload": ("s3copy_cli.commands.upload", "upload", "Put files into the source bucket."),
     "verify": ("s3copy_cli.commands.verify", "verify", "Prove that the destination equals the source."),
     "repair": ("s3copy_cli.commands.repair", "repair", "Bring back what is missing or different at the destination."),
+    "list": ("s3copy_cli.commands.list_pipelines", "list_pipelines", "Show the pipelines in the account."),
     "teardown": ("s3copy_cli.commands.teardown", "teardown", "Remove everything that setup built."),
     "local": ("s3copy_cli.commands.local", "local", "Start, stop and inspect the embedded AWS."),
 }
 
 
 _HELP_HINT = "See s3copy --help."
-_OPTIONS_WITH_VALUE = frozenset({"--name", "--profile", "--region", "--endpoint-url"})
+_OPTIONS_WITH_VALUE = frozenset({"--config", "--name", "--profile", "--region", "--endpoint-url"})
 
 
 # What is raised when a server goes away in the middle.
@@ -244,16 +246,20 @@ class _Boundary:
             error = S3CopyError(
                 error.doing, f"the embedded AWS ended ({error.happened})", _EMBEDDED_HINT, code=error.code
             )
-        # The layers below know nothing of the options that this run was given.
-        error.hint = App(self.options, self.environ).complete(error.hint)
+        errors = error.errors if isinstance(error, SeveralFailuresError) else (error,)
+        for one in errors:
+            # The layers below know nothing of the options that this run was given.
+            one.hint = App(self.options, self.environ).complete(one.hint)
+        problems = [Problem.from_error(one) for one in errors]
         if self.wants_json:
             try:
-                sys.stdout.write(error_envelope(self.command, error.exit_code, Problem.from_error(error)))
+                sys.stdout.write(error_envelope(self.command, error.exit_code, problems))
                 sys.stdout.flush()
             except OSError:
                 abandon(sys.stdout)
         else:
-            _say_error(Problem.from_error(error))
+            for problem in problems:
+                _say_error(problem)
         if self.options.debug or "--debug" in self.arguments:
             import traceback
 

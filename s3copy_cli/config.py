@@ -6,7 +6,7 @@ There is no state file. A pipeline is its name, the account and the Region; ever
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from s3copy_cli.errors import UsageError
 
@@ -32,8 +32,12 @@ class Pipeline:
     Attributes:
         name: the pipeline's name, unique in an account and Region.
         account_id: the 12-digit account that owns every resource.
-        region: the Region of every resource (IAM, which is global, carries it in the role's name).
+        region: the Region of every resource but an adopted destination (IAM, which is global, carries it in the
+            role's name).
         partition: "aws", "aws-cn" or "aws-us-gov"; part of every ARN.
+        adopted_source_bucket: a bucket of the owner's that files are copied from; None for the pipeline's own.
+        adopted_destination_bucket: a bucket of the owner's that files are copied to; None for the pipeline's own.
+        destination_region: where the adopted destination is, if it is in another Region; else None.
 
     Raises:
         UsageError: a name that AWS would refuse, or that would make a bucket name ambiguous.
@@ -43,6 +47,9 @@ class Pipeline:
     account_id: str
     region: str
     partition: str = "aws"
+    adopted_source_bucket: str | None = None
+    adopted_destination_bucket: str | None = None
+    destination_region: str | None = None
 
     def __post_init__(self) -> None:
         validate_pipeline_name(self.name)
@@ -70,12 +77,47 @@ class Pipeline:
     @property
     def source_bucket(self) -> str:
         """The source bucket's name."""
-        return self._bucket("source")
+        return self.adopted_source_bucket or self.own_source_bucket
 
     @property
     def destination_bucket(self) -> str:
         """The destination bucket's name."""
-        return self._bucket("destination")
+        return self.adopted_destination_bucket or self.own_destination_bucket
+
+    @property
+    def own_source_bucket(self) -> str:
+        """The name of the source bucket that setup makes where none is adopted."""
+        return self._own_bucket("source")
+
+    @property
+    def own_destination_bucket(self) -> str:
+        """The name of the destination bucket that setup makes where none is adopted."""
+        return self._own_bucket("destination")
+
+    def joining(
+        self, source_bucket: str | None, destination_bucket: str | None, destination_region: str | None = None
+    ) -> Pipeline:
+        """This pipeline between these buckets, whatever it joined before.
+
+        A bucket is adopted if its name is not the one that setup would give it.
+
+        Args:
+            source_bucket: None, "" or the own one's name for the pipeline's own.
+            destination_bucket: the same.
+            destination_region: where the adopted destination is; None, "" or the pipeline's Region if in that one.
+        """
+        is_own = destination_bucket in {None, "", self.own_destination_bucket}
+        is_here = destination_region in {None, "", self.region}
+        return replace(
+            self,
+            adopted_source_bucket=None if source_bucket in {None, "", self.own_source_bucket} else source_bucket,
+            adopted_destination_bucket=None if is_own else destination_bucket,
+            destination_region=None if is_own or is_here else destination_region,
+        )
+
+    def region_of(self, bucket: str) -> str:
+        """The Region of one of the pipeline's buckets."""
+        return self.destination_region or self.region if bucket == self.destination_bucket else self.region
 
     @property
     def function_name(self) -> str:
@@ -123,6 +165,36 @@ class Pipeline:
         return f"arn:{self.partition}:sqs:{self.region}:{self.account_id}:{self.queue_name}"
 
     @property
+    def event_queue_name(self) -> str:
+        """The name of the queue that events wait in, where the trigger has one."""
+        return f"{self.name}-events"
+
+    @property
+    def event_queue_arn(self) -> str:
+        """That queue's ARN."""
+        return f"arn:{self.partition}:sqs:{self.region}:{self.account_id}:{self.event_queue_name}"
+
+    @property
+    def event_queue_policy_name(self) -> str:
+        """The name of the role's inline policy that lets the function take events from that queue."""
+        return f"{self.name}-event-queue"
+
+    @property
+    def rule_name(self) -> str:
+        """The name of the EventBridge rule, where the trigger is one; also the id of its target."""
+        return f"{self.name}-copy"
+
+    @property
+    def rule_arn(self) -> str:
+        """That rule's ARN; it is on the default event bus, the only one that S3 sends to."""
+        return f"arn:{self.partition}:events:{self.region}:{self.account_id}:rule/{self.rule_name}"
+
+    @property
+    def rule_permission_id(self) -> str:
+        """The statement id of the permission that lets EventBridge invoke the function."""
+        return f"{self.name}-rule"
+
+    @property
     def permission_id(self) -> str:
         """The statement id of the permission that lets S3 invoke the function."""
         return f"{self.name}-source-bucket"
@@ -141,7 +213,7 @@ class Pipeline:
         """The ARN of one of the pipeline's buckets."""
         return f"arn:{self.partition}:s3:::{bucket}"
 
-    def _bucket(self, role: str) -> str:
+    def _own_bucket(self, role: str) -> str:
         suffix = "-an" if self.uses_account_regional_names else ""
         return f"{self.name}-{role}-{self.account_id}-{self.region}{suffix}"
 
@@ -167,13 +239,18 @@ def validate_pipeline_name(name: str) -> None:
             raise UsageError(doing, f"the word {word!r} is kept for telling the two buckets apart", hint)
 
 
+def is_region(text: str) -> bool:
+    """Whether a text has the form of a Region's name."""
+    return _REGION.fullmatch(text) is not None
+
+
 def validate_region(region: str) -> None:
     """Check that a string has the form of a Region's name.
 
     Raises:
         UsageError: with an example.
     """
-    if not _REGION.fullmatch(region):
+    if not is_region(region):
         raise UsageError(
             "choosing the Region",
             f"{region!r} is not a Region's name",

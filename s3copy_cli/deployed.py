@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, translate_errors
-from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
+from s3copy_cli.config import OWNERSHIP_TAG, Pipeline, is_region
 from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
 from s3copy_cli.s3 import Bucket
 
@@ -21,13 +22,22 @@ if TYPE_CHECKING:
 ENV_PIPELINE = "S3COPY_PIPELINE"
 ENV_SOURCE_BUCKET = "S3COPY_SOURCE_BUCKET"
 ENV_DESTINATION_BUCKET = "S3COPY_DESTINATION_BUCKET"
+# Only where the destination is in another Region than the function.
+ENV_DESTINATION_REGION = "S3COPY_DESTINATION_REGION"
 ENV_EXPECTED_BUCKET_OWNER = "S3COPY_EXPECTED_BUCKET_OWNER"
 ENV_PROPAGATE_DELETES = "S3COPY_PROPAGATE_DELETES"
 ENV_SYNC_TAGS = "S3COPY_SYNC_TAGS"
 ENV_STORAGE_CLASS = "S3COPY_STORAGE_CLASS"
 ENV_KMS_KEY_ID = "S3COPY_KMS_KEY_ID"
+ENV_PREFIX = "S3COPY_PREFIX"
+ENV_SUFFIX = "S3COPY_SUFFIX"
+ENV_DESTINATION_PREFIX = "S3COPY_DESTINATION_PREFIX"
 # Only a record of what the owner agreed to; the function does not read it.
 ENV_ACCEPT_PERMANENT_DELETES = "S3COPY_ACCEPT_PERMANENT_DELETES"
+# What only setup has to remember (provision/settings.py); the function does not read it.
+ENV_SETTINGS = "S3COPY_SETTINGS"
+# A tag of the function while its source bucket is being changed: the buckets that it had before, separated by spaces.
+FORMER_SOURCES_TAG = "s3copy:former-source-buckets"
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class DeployedPipeline:
     """A pipeline as it stands.
 
     Attributes:
-        pipeline: its identity and names.
+        pipeline: its identity and names, with the buckets that it joins.
         source: the bucket that files are put into.
         destination: the bucket that they are copied to.
         queue_url: the dead-letter queue's URL, or None if the queue is missing.
@@ -45,6 +55,10 @@ class DeployedPipeline:
         sync_tags: whether a change of tags alone is carried over.
         keeps_storage_class: whether copies are to have the storage class of the source.
         kms_key_id: the KMS key that copies are encrypted with; empty if the bucket's default holds.
+        trigger: what starts the function: "s3", "sqs" or "eventbridge".
+        prefix: only keys that begin so are copied.
+        suffix: only keys that end so are copied.
+        destination_prefix: stands before the whole key at the destination.
     """
 
     pipeline: Pipeline
@@ -57,6 +71,18 @@ class DeployedPipeline:
     sync_tags: bool = False
     keeps_storage_class: bool = False
     kms_key_id: str = ""
+    trigger: str = "s3"
+    prefix: str = ""
+    suffix: str = ""
+    destination_prefix: str = ""
+
+    def covers(self, key: str) -> bool:
+        """Whether a key of the source is one of those that are copied."""
+        return key.startswith(self.prefix) and key.endswith(self.suffix)
+
+    def destination_key(self, key: str) -> str:
+        """What a key of the source is called at the destination."""
+        return self.destination_prefix + key
 
 
 def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedPipeline:
@@ -92,28 +118,51 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
             f"aws lambda tag-resource --resource {pipeline.function_arn} --tags {OWNERSHIP_TAG}={pipeline.name}",
         )
     variables = answer["Configuration"].get("Environment", {}).get("Variables", {})
-    source = variables.get(ENV_SOURCE_BUCKET) or pipeline.source_bucket
-    destination = variables.get(ENV_DESTINATION_BUCKET) or pipeline.destination_bucket
-    if source == destination:
+    pipeline = recorded_pipeline(pipeline, variables)
+    if pipeline.source_bucket == pipeline.destination_bucket:
         raise S3CopyError(
             doing,
-            f"the function's settings name the bucket {source} as source and as destination",
+            f"the function's settings name the bucket {pipeline.source_bucket} as source and as destination",
             f"A bucket equals itself, so nothing would be proved. Put the settings right with: {setup_command}",
             code="SameBucket",
         )
     created_at, log_retention_days = _log_group(aws, pipeline, doing)
     return DeployedPipeline(
         pipeline=pipeline,
-        source=Bucket(source, pipeline.account_id),
-        destination=Bucket(destination, pipeline.account_id),
+        source=Bucket(pipeline.source_bucket, pipeline.account_id),
+        destination=Bucket(pipeline.destination_bucket, pipeline.account_id, region=pipeline.destination_region or ""),
         queue_url=_queue_url(aws, pipeline, doing),
         propagate_deletes=variables.get(ENV_PROPAGATE_DELETES) == "1",
         sync_tags=variables.get(ENV_SYNC_TAGS) == "1",
         keeps_storage_class=variables.get(ENV_STORAGE_CLASS) == "keep",
         kms_key_id=variables.get(ENV_KMS_KEY_ID, ""),
+        trigger=recorded_trigger(variables.get(ENV_SETTINGS, "")),
+        prefix=variables.get(ENV_PREFIX, ""),
+        suffix=variables.get(ENV_SUFFIX, ""),
+        destination_prefix=variables.get(ENV_DESTINATION_PREFIX, ""),
         created_at=created_at,
         log_retention_days=log_retention_days,
     )
+
+
+def recorded_pipeline(pipeline: Pipeline, variables: Mapping[str, str]) -> Pipeline:
+    """The pipeline between the buckets that its function's variables name; pure.
+
+    What is missing there is the pipeline's own. A Region that cannot be meant is left out: S3 says where to ask.
+    """
+    region = variables.get(ENV_DESTINATION_REGION, "")
+    return pipeline.joining(
+        variables.get(ENV_SOURCE_BUCKET), variables.get(ENV_DESTINATION_BUCKET), region if is_region(region) else None
+    )
+
+
+def recorded_trigger(settings: str) -> str:
+    """The trigger that a function's settings name; S3 where they name none, or cannot be read."""
+    try:
+        trigger = json.loads(settings or "{}").get("trigger")
+    except (ValueError, AttributeError):
+        return "s3"
+    return trigger if trigger in ("sqs", "eventbridge") else "s3"
 
 
 def function_tags(aws: Aws, answer: GetFunctionResponseTypeDef) -> Mapping[str, str]:

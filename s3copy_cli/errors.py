@@ -5,6 +5,7 @@ Every error a person sees has three parts: what was being done, what happened, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -89,6 +90,20 @@ class AwsError(S3CopyError):
         super().__init__(doing, happened, hint, code=code)
         self.operation = operation
         self.request_id = request_id
+
+
+class SeveralFailuresError(S3CopyError):
+    """Several things failed, side by side.
+
+    Attributes:
+        errors: each of them, at least one.
+    """
+
+    def __init__(self, errors: Sequence[S3CopyError]) -> None:
+        first = errors[0]
+        super().__init__(first.doing, first.happened, first.hint, code=first.code)
+        self.errors = tuple(errors)
+        self.exit_code = first.exit_code
 
 
 class LocalAwsError(S3CopyError):

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import hypothesis
 import pytest
+
+# How fast an example is depends on what else the machine does, and is nothing that a test says.
+hypothesis.settings.register_profile("s3copy", deadline=None)
+hypothesis.settings.load_profile("s3copy")
 
 Found = TypeVar("Found")
 Eventually = Callable[..., object]
+
+
+FIGURE = "figure"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Figures that tests have found, with `record_property("figure", …)`: also when several processes run them."""
+    for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
+        for name, value in report.user_properties:
+            if name == FIGURE:
+                terminalreporter.write_line(str(value))
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +34,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
     for name in list(os.environ):
-        if name.startswith(("AWS_", "S3COPY_")) and name != "S3COPY_TEST_AWS":
+        if name.startswith(("AWS_", "S3COPY_")) and not name.startswith("S3COPY_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")

@@ -28,6 +28,7 @@ class GlobalOptions:
     """The options that every command accepts, before or after its name."""
 
     name: str = DEFAULT_PIPELINE_NAME
+    config: str | None = None
     profile: str | None = None
     region: str | None = None
     endpoint_url: str | None = None
@@ -58,13 +59,15 @@ class App:
     def announce(self, doing: str) -> None:
         """Say at once what begins, and where: loading the SDK takes longer than a person likes to wait."""
         validate_pipeline_name(self.options.name)
+        options_of = f" · options of {self.options.config}" if self.options.config else ""
+        self.terminal.say(f"{doing} · pipeline {self.options.name} · {self.where}{options_of}")
+
+    @property
+    def where(self) -> str:
+        """What is worked on, in words."""
         if self.options.local:
-            where = "the embedded AWS"
-        elif self.options.endpoint_url or self.environ.get("AWS_ENDPOINT_URL"):
-            where = self.options.endpoint_url or self.environ["AWS_ENDPOINT_URL"]
-        else:
-            where = "AWS"
-        self.terminal.say(f"{doing} · pipeline {self.options.name} · {where}")
+            return "the embedded AWS"
+        return self.options.endpoint_url or self.environ.get("AWS_ENDPOINT_URL") or "AWS"
 
     @cached_property
     def aws(self) -> Aws:
@@ -138,6 +141,7 @@ class App:
             "--profile": (options.profile, environ.get("S3COPY_PROFILE")),
             "--region": (options.region, environ.get("S3COPY_REGION")),
             "--endpoint-url": (options.endpoint_url, environ.get("S3COPY_ENDPOINT_URL")),
+            "--config": (options.config, environ.get("S3COPY_CONFIG") or "s3copy.toml"),
         }
         given = [
             f"{option} {shlex.quote(value)}" for option, (value, usual) in values.items() if value not in (None, usual)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from s3copy_cli.commands.app import App, GlobalOptions
+from s3copy_cli.config import DEFAULT_PIPELINE_NAME
 from s3copy_cli.output.result import Result
 
 _META = "s3copy.global_options"
+_FILE = "s3copy.config_file"
+_OWN = "Options"
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
@@ -60,21 +64,69 @@ class GlobalOption(click.Option):
     """An option that every command accepts; the help lists these apart."""
 
 
+class PipelineOption(click.Option):
+    """An option that chooses what a pipeline is like.
+
+    Attributes:
+        section: the heading under which the help shows it.
+    """
+
+    def __init__(self, *arguments: Any, section: str, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.section = section
+
+
+class ConfiguredContext(click.Context):
+    """A command's context, in which what nobody gave is looked up in the configuration file."""
+
+    def lookup_default(self, name: str, call: bool = True) -> Any:  # noqa: ARG002
+        """What the file says of an option of a pipeline or of every command; None where it says nothing."""
+        option = next((each for each in self.command.params if each.name == name), None)
+        is_in_file = isinstance(option, (GlobalOption, PipelineOption)) and name != "config"
+        found = _file_values(self, is_name=name == "name").get(name) if is_in_file else None
+        return super().lookup_default(name) if found is None else found
+
+
 class SectionedCommand(click.Command):
-    """A command whose help shows its own options first."""
+    """A command whose help shows its own options first, by section, and last those that every command has."""
+
+    context_class = ConfiguredContext
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Two sections: what is this command's, and what is everybody's."""
-        own: list[tuple[str, str]] = []
-        shared: list[tuple[str, str]] = []
-        for parameter in self.get_params(ctx):
+        """A section for what is this command's only, those of the pipeline's options, and everybody's."""
+        sections: dict[str, list[tuple[str, str]]] = {_OWN: []}
+        for parameter in sorted(self.get_params(ctx), key=lambda each: isinstance(each, GlobalOption)):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
-                (shared if isinstance(parameter, GlobalOption) else own).append(record)
-        with formatter.section("Options"):
-            formatter.write_dl(own)
-        with formatter.section("Global options"):
-            formatter.write_dl(shared)
+                sections.setdefault(_section_of(parameter), []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def _section_of(option: click.Option) -> str:
+    if isinstance(option, GlobalOption):
+        return "Global options"
+    return option.section if isinstance(option, PipelineOption) else _OWN
+
+
+def _file_values(ctx: click.Context, *, is_name: bool) -> Mapping[str, Any]:
+    """What the configuration file says for the pipeline that is meant; of that name itself, for all of them."""
+    if _FILE not in ctx.meta:
+        from s3copy_cli.commands.config_file import file_to_read, read_config
+        from s3copy_cli.commands.pipeline_options import file_options
+
+        path = file_to_read(ctx.meta.get(_META, {}).get("config"), Path())
+        known = [*file_options(), *(each for each in ctx.command.params if isinstance(each, GlobalOption))]
+        ctx.meta[_FILE] = read_config(path, known) if path else None
+        if path:
+            ctx.meta.setdefault(_META, {})["config"] = str(path)
+    found = ctx.meta[_FILE]
+    if found is None:
+        return {}
+    name = ctx.meta.get(_META, {}).get("name", DEFAULT_PIPELINE_NAME)
+    values: Mapping[str, Any] = found.common if is_name else found.values(name)
+    return values
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -83,6 +135,9 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     source = ctx.get_parameter_source(name)
     if source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
         ctx.meta.setdefault(_META, {})[name] = value
+    elif source is ParameterSource.DEFAULT_MAP:
+        # From the file; what was given before the command's name counts first.
+        ctx.meta.setdefault(_META, {}).setdefault(name, value)
 
 
 def global_options(*, from_environment: bool) -> Callable[[Decorated], Decorated]:
@@ -99,7 +154,21 @@ def global_options(*, from_environment: bool) -> Callable[[Decorated], Decorated
         return {"cls": GlobalOption, "expose_value": False, "callback": _remember, **variable(name)}
 
     options = [
-        click.option("--name", metavar="NAME", help="Name of the pipeline (default: s3copy).", **shared("NAME")),
+        # These two first: which file counts, and which part of it.
+        click.option(
+            "--config",
+            metavar="FILE",
+            is_eager=True,
+            help='Read options from this file instead of ./s3copy.toml; "" from none.',
+            **shared("CONFIG"),
+        ),
+        click.option(
+            "--name",
+            metavar="NAME",
+            is_eager=True,
+            help="Name of the pipeline (default: s3copy).",
+            **shared("NAME"),
+        ),
         click.option("--profile", metavar="PROFILE", help="AWS profile to use.", **shared("PROFILE")),
         click.option("--region", metavar="REGION", help="AWS Region to work in.", **shared("REGION")),
         click.option(

@@ -22,15 +22,20 @@ def deploy(app: App, dry_run: bool) -> Result:
     How it copies (setup's options) stays as it is.
     """
     app.announce("Deploying" + (" (dry run)" if dry_run else ""))
-    from s3copy_cli.commands.provisioning import desired_for, execute, options_data
+    from s3copy_cli.commands.provisioning import desired_for, execute, options_data, read_pipeline, settings_data
     from s3copy_cli.output.plan_text import plan_data, print_plan
-    from s3copy_cli.provision.options import deployed_options
+    from s3copy_cli.provision.checks import concurrency_problem
+    from s3copy_cli.provision.choices import recorded_choices
     from s3copy_cli.provision.plan import plan_deploy
     from s3copy_cli.provision.remote import read_remote_state
-    from s3copy_cli.provision.resources import Kind
 
-    remote = read_remote_state(app.aws, app.pipeline)
-    desired = desired_for(app, deployed_options(remote[Kind.FUNCTION]))
+    pipeline, function = read_pipeline(app)
+    remote = read_remote_state(app.aws, pipeline, function)
+    choices = recorded_choices(function)
+    problem = concurrency_problem(app.aws, function, choices.settings.reserved_concurrency)
+    if problem:
+        app.terminal.warn(problem)
+    desired = desired_for(app, pipeline, choices, is_reservable=not problem)
     plan = plan_deploy(desired, remote, app.command("setup"))
     if not dry_run:
         execute(app, desired, plan)
@@ -52,7 +57,8 @@ def deploy(app: App, dry_run: bool) -> Result:
         "package_bytes": len(desired.package.content),
         "dry_run": dry_run,
         "changed": bool(plan.pending) and not dry_run,
-        "options": options_data(desired.options),
+        "options": options_data(desired.choices),
+        "settings": settings_data(desired.choices),
         "steps": plan_data(plan),
     }
     return Result(data=data, text=text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -87,7 +88,7 @@ def repair(
     from s3copy_cli.verify.look_around import read_health
     from s3copy_cli.verify.next_steps import Commands
     from s3copy_cli.verify.run import Services, VerifyOptions
-    from s3copy_cli.verify.scope import EVERYTHING
+    from s3copy_cli.verify.scope import scope_of
     from s3copy_cli.verify.since import parse_since
 
     clock = Clock()
@@ -95,15 +96,15 @@ def repair(
     verify_options = VerifyOptions(
         level=level,
         tags=tags,
-        scope=EVERYTHING.limited_to(keys) if keys else EVERYTHING.narrowed(prefix),
         wait=wait,
         since=parse_since(since, clock.now()) if since else None,
         setup_command=app.command("setup"),
         deploy_command=app.command("deploy"),
     )
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
+    verify_options = replace(verify_options, scope=scope_of(deployed, keys, prefix))
     require_trigger(app.aws.s3, deployed, app.command("setup"))
-    require_running(read_health(app.aws.lambda_, app.aws.s3, deployed), deployed, app.command("setup"))
+    require_running(read_health(app.aws.lambda_, app.aws.s3, deployed, app.aws.events), deployed, app.command("setup"))
     services = Services(
         store=app.store,
         logs=app.aws.logs,
@@ -111,7 +112,7 @@ def repair(
         sqs=app.aws.sqs,
         clock=clock,
         s3=app.aws.s3,
-        look_around=lambda deployed: read_health(app.aws.lambda_, app.aws.s3, deployed),
+        look_around=lambda deployed: read_health(app.aws.lambda_, app.aws.s3, deployed, app.aws.events),
     )
     with app.terminal.bar("Objects", None) as bar:
         report = repair_pipeline(
@@ -149,15 +150,15 @@ def repair(
     return Result(
         data=to_json(report, deployed, level),
         text=text,
-        exit_code=_exit_code(report, is_everything=verify_options.scope.is_everything),
+        exit_code=_exit_code(report, is_partial=verify_options.scope.is_partial),
         problems=_problems(report, app.command(f"repair{words.same}")),
     )
 
 
-def _exit_code(report: RepairReport, *, is_everything: bool) -> ExitCode:
+def _exit_code(report: RepairReport, *, is_partial: bool) -> ExitCode:
     if report.verification is None:
         # As for verify, nothing at all under a prefix is no proof.
-        is_nothing_there = not report.plan.looked_at and not is_everything
+        is_nothing_there = not report.plan.looked_at and is_partial
         found = report.plan.total or report.plan.left or is_nothing_there
         return ExitCode.DIFFERENCES if found else ExitCode.OK
     if not report.verification.is_proved:

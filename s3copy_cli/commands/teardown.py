@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +18,12 @@ from s3copy_cli.output.result import Problem, Result
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from s3copy_cli.config import Pipeline
+    from s3copy_cli.output.terminal import ProgressBar, Terminal
+    from s3copy_cli.provision.drain import Drained
     from s3copy_cli.provision.plan import Plan
     from s3copy_cli.provision.removal import Removed
+    from s3copy_cli.provision.resources import RemoteState
     from s3copy_cli.s3 import Bucket
 
 
@@ -28,30 +35,46 @@ if TYPE_CHECKING:
 )
 @click.option("--yes", is_flag=True, help="Do not ask for the pipeline's name.")
 @click.option("--keep-data", is_flag=True, help="Leave the buckets and the objects in them.")
+@click.option("--no-drain", is_flag=True, help="Do not wait for copies that are under way.")
 @click.option("--dry-run", is_flag=True, help="Show what would go and change nothing.")
-def teardown(app: App, yes: bool, keep_data: bool, dry_run: bool) -> Result:
+@click.option(
+    "--source-bucket",
+    metavar="BUCKET",
+    help="Take the pipeline's trigger out of this bucket of yours, if the function that says so is gone.",
+)
+def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool, source_bucket: str | None) -> Result:
     """Remove everything that setup built, with all objects in both buckets.
 
-    Takes away the trigger first, so that nothing starts any more, then the function, the buckets, and the
-    rest. What does not carry the pipeline's tag is left alone and named.
+    Takes away the trigger first, so that nothing starts any more, waits for the copies that are under way,
+    and removes the function, then the buckets and the rest. What does not carry the pipeline's tag is left
+    alone and named.
     """
     app.announce("Tearing down" + (" (dry run)" if dry_run else ""))
+    from s3copy_cli.bucket_names import validate_bucket_name
+    from s3copy_cli.commands.provisioning import read_pipeline
     from s3copy_cli.output.plan_text import plan_data
     from s3copy_cli.provision.plan import plan_teardown
     from s3copy_cli.provision.remote import read_remote_state
 
-    plan = plan_teardown(read_remote_state(app.aws, app.pipeline), keep_data=keep_data)
+    pipeline, function = read_pipeline(app)
+    if source_bucket:
+        validate_bucket_name(source_bucket, "--source-bucket")
+        pipeline = pipeline.joining(source_bucket, pipeline.destination_bucket, pipeline.destination_region)
+    state = read_remote_state(app.aws, pipeline, function)
+    plan = plan_teardown(state, keep_data=keep_data)
     outcomes: list[Removed] = []
+    drained: list[Drained] = []
     if plan.pending and not dry_run:
         if not yes:
             _confirm(app, plan)
-        outcomes = _execute(app, plan)
+        outcomes = _execute(app, pipeline, plan, lambda: None if no_drain else drained.append(_drain(app, state)))
     failures = [outcome for outcome in outcomes if outcome.error is not None]
     remaining = _remaining(plan, outcomes)
     data = {
         "pipeline": app.pipeline.name,
         "dry_run": dry_run,
         "steps": plan_data(plan),
+        "drain": _drain_data(drained),
         "removed": [
             {"resource": outcome.step.kind.value, "name": outcome.step.name}
             for outcome in outcomes
@@ -88,17 +111,56 @@ def _confirm(app: App, plan: Plan) -> None:
         raise UsageError(f"removing pipeline {name}", "the name was not typed", "Nothing was removed.")
 
 
-def _execute(app: App, plan: Plan) -> list[Removed]:
+def _drain(app: App, state: RemoteState) -> Drained:
+    """Wait, visibly, until the copies that are under way have ended."""
+    import time
+
+    from s3copy_cli.aws import LONGEST_INVOCATION, translate_errors
+    from s3copy_cli.provision.drain import EMBEDDED_LIMITS, DrainLimits, Watch, drain
+    from s3copy_cli.provision.resources import TIMEOUT, Kind
+
+    limits = EMBEDDED_LIMITS if app.aws.is_embedded else DrainLimits()
+    watch = Watch(
+        aws=app.aws,
+        log_group=app.pipeline.log_group,
+        queue_name="",
+        longest_seconds=float(state[Kind.FUNCTION].attributes.get(TIMEOUT) or LONGEST_INVOCATION),
+        limits=limits,
+        now=time.time,
+    )
+    with translate_errors("looking whether copies are under way", region=app.aws.region):
+        drained = drain(
+            watch, limits, clock=time.monotonic, sleep=time.sleep, say=lambda line: app.terminal.say(f"    {line}")
+        )
+    if drained.problem:
+        app.terminal.warn(
+            f"Not waited for all copies: {drained.problem}. What they still write is removed if it comes in time."
+        )
+    return drained
+
+
+def _drain_data(drained: list[Drained]) -> dict[str, Any] | None:
+    return {"waited_seconds": round(drained[0].waited_seconds, 1), "problem": drained[0].problem} if drained else None
+
+
+def _execute(app: App, pipeline: Pipeline, plan: Plan, drain: Callable[[], None]) -> list[Removed]:
     from s3copy_cli.commands.provisioning import patience
     from s3copy_cli.output.plan_text import step_line
+    from s3copy_cli.provision.parallel import StoppedError
     from s3copy_cli.provision.removal import Remover
     from s3copy_cli.transfer.empty_bucket import empty_bucket
 
-    store = app.store
+    store, stop = app.store, Event()
+    bar = _SharedBar(app.terminal, "removing objects")
 
     def empty(bucket: Bucket) -> list[str]:
-        with app.terminal.bar(f"emptying {bucket.name}", None) as bar:
-            report = empty_bucket(store, bucket, bar.advance)
+        def advance(amount: int) -> None:
+            if stop.is_set():
+                raise StoppedError
+            bar.advance(amount)
+
+        with bar:
+            report = empty_bucket(store, bucket, advance)
         return [f"{failure.key!r}: {failure.code} {failure.message}" for failure in report.failures]
 
     def on_removed(outcome: Removed) -> None:
@@ -108,9 +170,43 @@ def _execute(app: App, plan: Plan) -> list[Removed]:
             app.terminal.say(f"  ! {outcome.step.kind.value} {outcome.step.name}: {outcome.error.happened}")
 
     remover = Remover(
-        aws=app.aws, pipeline=app.pipeline, patience=patience(), empty_bucket=empty, on_removed=on_removed
+        aws=app.aws,
+        pipeline=pipeline,
+        patience=patience(),
+        empty_bucket=empty,
+        on_removed=on_removed,
+        drain=drain,
+        stop=stop,
     )
     return remover.execute(plan)
+
+
+class _SharedBar:
+    """One progress bar for buckets that are emptied side by side: there while one of them is."""
+
+    def __init__(self, terminal: Terminal, label: str) -> None:
+        self._terminal, self._label = terminal, label
+        self._lock, self._users, self._open = Lock(), 0, ExitStack()
+        self._bar: ProgressBar | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._bar = self._open.enter_context(self._terminal.bar(self._label, None))
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._bar = None
+                self._open.close()
+
+    def advance(self, amount: int) -> None:
+        """Add to the number of removed objects."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.advance(amount)
 
 
 def _remaining(plan: Plan, outcomes: list[Removed]) -> list[tuple[str, str, str]]:

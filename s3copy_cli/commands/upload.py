@@ -13,7 +13,7 @@ import click
 
 from s3copy_cli.commands.app import App
 from s3copy_cli.commands.common import Number, command
-from s3copy_cli.errors import ExitCode, S3CopyError
+from s3copy_cli.errors import ExitCode, S3CopyError, UsageError
 from s3copy_cli.output.result import Problem, Result
 from s3copy_cli.output.safe import safe
 from s3copy_cli.transfer.listing import list_files
@@ -82,6 +82,7 @@ def upload(
     from s3copy_cli.deployed import find_deployed
 
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
+    _refuse_what_is_not_copied(deployed, plan)
     if dry_run:
         return _planned(app, deployed, plan)
 
@@ -89,6 +90,20 @@ def upload(
     if wait and wait_seconds is None:
         wait_seconds = WAIT_SECONDS
     return run.upload(wait_seconds)
+
+
+def _refuse_what_is_not_copied(deployed: DeployedPipeline, plan: UploadPlan) -> None:
+    outside = [planned.key for planned in plan.files if not deployed.covers(planned.key)]
+    if outside:
+        limits = (("begin", deployed.prefix), ("end", deployed.suffix))
+        chosen = " and ".join(f"{verb} with {affix!r}" for verb, affix in limits if affix)
+        prefix = f" E.g. put the files under it: --prefix {deployed.prefix}" if deployed.prefix else ""
+        raise UsageError(
+            f"uploading {_files(len(plan.files))}",
+            f"{_files(len(outside))} would not be copied, first {outside[0]!r}: this pipeline copies only keys that "
+            f"{chosen}",
+            f"Choose other keys, or have setup choose others to copy.{prefix}",
+        )
 
 
 def _planned(app: App, deployed: DeployedPipeline, plan: UploadPlan) -> Result:
@@ -170,6 +185,7 @@ class _Run:
             sleep=time.sleep,
             is_stopped=give_up.is_set,
             on_seen=on_seen,
+            destination_key=self.deployed.destination_key,
         )
 
     def _await(self, following: Future[None]) -> tuple[S3CopyError | None, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -119,7 +120,6 @@ def verify(
     from s3copy_cli.output.report_files import ReportFiles
     from s3copy_cli.verify.clock import Clock
     from s3copy_cli.verify.run import VerifyOptions
-    from s3copy_cli.verify.scope import EVERYTHING
     from s3copy_cli.verify.since import parse_duration, parse_since
 
     clock = Clock()
@@ -127,7 +127,6 @@ def verify(
         level=level or ("content" if prove_all else "metadata"),
         prove_all=prove_all,
         tags=tags,
-        scope=EVERYTHING.limited_to(keys) if keys else EVERYTHING.narrowed(prefix),
         fail_fast=fail_fast,
         wait=wait,
         since=parse_since(since, clock.now()) if since else None,
@@ -139,7 +138,8 @@ def verify(
     )
     # Opened first: nobody should wait for an answer that cannot be written down.
     with ReportFiles(_paths(report_files, wants_json=app.options.json)) as files:
-        return _verify(app, clock, options, files, NextWords(keys, prefix, tags=tags, level=options.level))
+        words = NextWords(keys, prefix, tags=tags, level=options.level)
+        return _verify(app, clock, options, files, keys, prefix, words)
 
 
 class NextWords:
@@ -181,14 +181,24 @@ def _paths(report_files: Mapping[str, str | None], *, wants_json: bool) -> Mappi
     return named
 
 
-def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles, words: NextWords) -> Result:
+def _verify(
+    app: App,
+    clock: Clock,
+    options: VerifyOptions,
+    files: ReportFiles,
+    keys: tuple[str, ...],
+    prefix: str,
+    words: NextWords,
+) -> Result:
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.output.verify_text import write_text
     from s3copy_cli.verify.look_around import read_health
     from s3copy_cli.verify.run import Services, verify_pipeline
+    from s3copy_cli.verify.scope import scope_of
     from s3copy_cli.verify.to_json import to_json
 
     deployed = find_deployed(app.aws, app.pipeline, app.command("setup"))
+    options = replace(options, scope=scope_of(deployed, keys, prefix))
     services = Services(
         store=app.store,
         logs=app.aws.logs,
@@ -196,7 +206,7 @@ def _verify(app: App, clock: Clock, options: VerifyOptions, files: ReportFiles, 
         sqs=app.aws.sqs,
         clock=clock,
         s3=app.aws.s3,
-        look_around=lambda deployed: read_health(app.aws.lambda_, app.aws.s3, deployed),
+        look_around=lambda deployed: read_health(app.aws.lambda_, app.aws.s3, deployed, app.aws.events),
     )
     with app.terminal.bar("Objects", None) as bar:
         report = verify_pipeline(

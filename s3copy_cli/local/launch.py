@@ -15,7 +15,7 @@ from s3copy_cli.errors import LocalAwsError
 from s3copy_cli.local.paths import PORT_VARIABLE, LocalPaths
 from s3copy_cli.local.probe import edition_for
 
-SERVICES = "s3,iam,sts,lambda,sqs,logs,cloudwatch,events,kms"
+SERVICES = "s3,iam,sts,lambda,sqs,logs,cloudwatch,events,kms,tagging"
 REGION = "us-east-1"
 EXIT_FOLDER_IN_USE = 75
 

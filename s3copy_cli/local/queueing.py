@@ -2,7 +2,8 @@
 
 AWS keeps an event that finds no free concurrency in its queue, for up to six hours. ministack counts it as a failed
 attempt and gives it up after two more, so a burst of uploads on a small machine ends in the dead-letter queue. Here the
-event waits instead. Synchronous invocations are still throttled at once: one that waited for its own caller would wait
+event waits instead, and so does a batch of messages from a queue, which ministack would hide for the queue's whole
+visibility timeout. Synchronous invocations are still throttled at once: one that waited for its own caller would wait
 forever.
 """
 
@@ -22,22 +23,26 @@ _is_asynchronous: ContextVar[bool] = ContextVar("is_asynchronous", default=False
 
 def queue_asynchronous_events(lambda_service: Any) -> bool:
     """Changes ministack's Lambda service so; False, and nothing changed, where it is not built as expected."""
-    names = ("invoke_async_with_retry", "_acquire_execution_slot", "_release_execution_slot")
+    names = ("invoke_async_with_retry", "_run_sqs_batch", "_acquire_execution_slot", "_release_execution_slot")
     if not all(callable(getattr(lambda_service, name, None)) for name in names):
         logging.getLogger(__name__).warning("this ministack is built differently: bursts of events may be parked")
         return False
     invoke_now: Callable[..., None] = lambda_service.invoke_async_with_retry
+    run_batch_now: Callable[..., None] = lambda_service._run_sqs_batch
     acquire_now: Callable[..., Any] = lambda_service._acquire_execution_slot
     release_now: Callable[..., None] = lambda_service._release_execution_slot
     freed = threading.Condition()
 
-    def invoke(*arguments: Any, **keywords: Any) -> None:
-        # ministack starts the attempts in a thread that gets a copy of this context.
-        token = _is_asynchronous.set(True)
-        try:
-            invoke_now(*arguments, **keywords)
-        finally:
-            _is_asynchronous.reset(token)
+    def waiting(call: Callable[..., None]) -> Callable[..., None]:
+        def invoke(*arguments: Any, **keywords: Any) -> None:
+            # ministack starts the attempts of an event in a thread that gets a copy of this context.
+            token = _is_asynchronous.set(True)
+            try:
+                call(*arguments, **keywords)
+            finally:
+                _is_asynchronous.reset(token)
+
+        return invoke
 
     def acquire(*arguments: Any, **keywords: Any) -> Any:
         slot = acquire_now(*arguments, **keywords)
@@ -52,7 +57,8 @@ def queue_asynchronous_events(lambda_service: Any) -> bool:
         with freed:
             freed.notify()
 
-    lambda_service.invoke_async_with_retry = invoke
+    lambda_service.invoke_async_with_retry = waiting(invoke_now)
+    lambda_service._run_sqs_batch = waiting(run_batch_now)
     lambda_service._acquire_execution_slot = acquire
     lambda_service._release_execution_slot = release
     return True

@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from s3copy_cli.local.bridging import invoke_rule_targets_asynchronously
 from s3copy_cli.local.deleted_functions import drop_events_of_deleted_functions
 from s3copy_cli.local.late_lines import keep_late_lines
 from s3copy_cli.local.launch import EXIT_FOLDER_IN_USE
@@ -28,6 +29,7 @@ from s3copy_cli.local.probe import token_of
 from s3copy_cli.local.process import birth_of
 from s3copy_cli.local.queueing import queue_asynchronous_events
 from s3copy_cli.local.record import Phase, ServerRecord, read_record, write_record
+from s3copy_cli.local.updates import let_invocations_end
 
 _LOCK_ATTEMPTS = 40
 _LOCK_PAUSE_SECONDS = 0.05
@@ -118,10 +120,12 @@ async def _serve(paths: LocalPaths, record: ServerRecord, listener: int) -> None
     from hypercorn.config import Config
     from ministack.app import app
     from ministack.core import lambda_runtime
-    from ministack.services import lambda_svc
+    from ministack.services import eventbridge, lambda_svc
 
     queue_asynchronous_events(lambda_svc)
     drop_events_of_deleted_functions(lambda_svc)
+    invoke_rule_targets_asynchronously(eventbridge, lambda_svc)
+    let_invocations_end(lambda_svc, lambda_runtime)
     keep_late_lines(getattr(lambda_runtime, "Worker", None))
     _raise_descriptor_limit()
     saved = SavedState()

@@ -176,6 +176,7 @@ class QueueCleaner:
                 VisibilityTimeout=_HIDDEN_SECONDS,
                 # A short poll asks only some of SQS's servers; a long one all.
                 WaitTimeSeconds=0 if fresh else 1,
+                MessageAttributeNames=["All"],
             )
             messages = answer.get("Messages", [])
             is_any_new = False
@@ -192,7 +193,9 @@ class QueueCleaner:
         return list(fresh.values())
 
     def _judge(self, queue_url: str, messages: Sequence[MessageTypeDef]) -> None:
-        events = {m["MessageId"]: parse_message(m["Body"], self._source_bucket) for m in messages}
+        events = {
+            m["MessageId"]: parse_message(m["Body"], self._source_bucket, m.get("MessageAttributes")) for m in messages
+        }
         keys = dict.fromkeys(event.key for found in events.values() for event in found if event.key is not None)
         in_order = self._are_in_order(keys)
         leaving: list[str] = []

@@ -45,7 +45,7 @@ def require_running(health: Health, deployed: DeployedPipeline, setup_command: s
 
 
 def require_trigger(client: S3Client, deployed: DeployedPipeline, setup_command: str) -> None:
-    """Make sure that the source bucket notifies the function.
+    """Make sure that the source bucket sends its events on the way to the function.
 
     Without that, what is brought back today is missing again with the next upload. Who may not read the notifications
     is not kept from repairing.
@@ -70,12 +70,22 @@ def require_trigger(client: S3Client, deployed: DeployedPipeline, setup_command:
             if is_denied(error):
                 return
             raise
-    for entry in configuration.get("LambdaFunctionConfigurations", []):
-        if entry.get("Id") == pipeline.notification_id and entry["LambdaFunctionArn"] == pipeline.function_arn:
-            return
+    found = {
+        "s3": (configuration.get("LambdaFunctionConfigurations", []), "LambdaFunctionArn", pipeline.function_arn),
+        "sqs": (configuration.get("QueueConfigurations", []), "QueueArn", pipeline.event_queue_arn),
+    }
+    entries, whom, arn = found.get(deployed.trigger, ([], "", ""))
+    if any(entry.get("Id") == pipeline.notification_id and entry.get(whom) == arn for entry in entries):  # type: ignore[attr-defined]
+        return
+    if deployed.trigger == "eventbridge" and configuration.get("EventBridgeConfiguration") is not None:
+        return
+    missing = (
+        "it does not send its events to EventBridge"
+        if deployed.trigger == "eventbridge"
+        else f"no trigger {pipeline.notification_id} starts the function {pipeline.function_name}"
+    )
     raise NotSetUpError(
         doing,
-        f"no trigger {pipeline.notification_id} starts the function {pipeline.function_name}, so new objects are not "
-        "copied",
+        f"{missing}, so new objects are not copied",
         f"Put it right with: {setup_command}. Then run repair again for what has been missed.",
     )

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from s3copy_cli.output.safe import safe, shorten
-from s3copy_cli.provision.plan import Action, Plan, Step
+from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.plan import Action, Change, Plan, Step
+from s3copy_cli.provision.policy import differing_statements
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,8 +21,10 @@ _SIGNS = {
     Action.NOT_APPLICABLE: ("·", "dim"),
     Action.DELETE: ("-", "red"),
     Action.LEAVE: ("!", "yellow"),
+    Action.WAIT: (".", "dim"),
 }
 _LONGEST_VALUE = 60
+_DOCUMENTS = frozenset({names.TRUST, names.DOCUMENT, names.TLS_ONLY})
 
 
 def step_line(step: Step) -> str:
@@ -38,7 +42,7 @@ def print_plan(console: Console, plan: Plan) -> None:
         sign, style = _SIGNS[step.action]
         line = Text.assemble((f"{sign} {step.action.value:<6}", style), f"  {step.kind.value:<25}  {safe(step.name)}")
         console.print(line, soft_wrap=True)
-        if step.action in {Action.NOT_APPLICABLE, Action.LEAVE}:
+        if step.action in {Action.NOT_APPLICABLE, Action.LEAVE, Action.WAIT}:
             console.print(Text(f"{'':<10}{safe(step.reason)}", "dim"), soft_wrap=True)
         for change in step.changes:
             console.print(Text(f"{'':<10}{_change_line(change)}"), soft_wrap=True)
@@ -56,7 +60,7 @@ def step_data(step: Step) -> dict[str, Any]:
         "name": step.name,
         "action": step.action.value,
         "reason": step.reason,
-        "changes": [{"attribute": c.attribute, "old": c.old, "new": c.new} for c in step.changes],
+        "changes": [_change_data(change) for change in step.changes],
     }
 
 
@@ -78,7 +82,14 @@ def names_of(steps: Iterable[Step]) -> str:
     return ", ".join(f"{step.kind.value} {safe(step.name)}" for step in steps)
 
 
-def _change_line(change: Any) -> str:
+def _change_data(change: Change) -> dict[str, Any]:
+    old, new = change.old, change.new
+    if change.attribute in _DOCUMENTS:
+        old, new = differing_statements(old, new)
+    return {"attribute": change.attribute, "old": old, "new": new}
+
+
+def _change_line(change: Change) -> str:
     old, new = change.old, change.new
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         # Of two long mappings only what differs is worth reading.

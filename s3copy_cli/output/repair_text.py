@@ -59,7 +59,7 @@ def write_plan(
         _line(console, f"would bring back {_amount(plan)} of {source}; nothing was done", "bold")
         _line(console, f"Next: {repair_command}")
     else:
-        is_nothing_there = not plan.looked_at and not scope.is_everything
+        is_nothing_there = not plan.looked_at and scope.is_partial
         what = f": {describe_nothing(scope)}" if is_nothing_there else ""
         _line(console, f"nothing to bring back{what}", "bold")
         if plan.left[Outcome.ERROR] > plan.absent:

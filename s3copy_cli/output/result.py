@@ -51,9 +51,9 @@ def envelope(command: str, result: Result) -> str:
     return _dump(command, result.exit_code, dict(result.data), result.problems)
 
 
-def error_envelope(command: str, exit_code: ExitCode, problem: Problem) -> str:
-    """A failure as the same object."""
-    return _dump(command, exit_code, {}, [problem])
+def error_envelope(command: str, exit_code: ExitCode, problems: Sequence[Problem]) -> str:
+    """A failure, or several, as the same object."""
+    return _dump(command, exit_code, {}, problems)
 
 
 def _dump(command: str, exit_code: ExitCode, data: dict[str, Any], problems: Sequence[Problem]) -> str:

@@ -110,14 +110,14 @@ def describe_proof(report: Report) -> str:
     amount = f"{plural(objects.source_objects, 'object')}, {human_size(objects.source_bytes)}"
     extra = objects.counts[Outcome.EXTRA]
     more = f"; {plural(extra, 'other object')} only at the destination (-)" if extra else ""
-    part = "" if report.scope.is_everything else " (of those asked for; the rest was not looked at)"
+    part = "" if not report.scope.is_partial else " (of those asked for; the rest was not looked at)"
     return f"proved: {amount}, destination equals source{more}{part}"
 
 
 def describe_reasons(report: Report) -> str:
     """Why this is no proof."""
     reasons = "; ".join(safe(reason) for reason in report.reasons)
-    return f"not shown equal: {reasons}" if report.objects.total or report.scope.is_everything else reasons
+    return f"not shown equal: {reasons}" if report.objects.total or not report.scope.is_partial else reasons
 
 
 def meaning(result: ObjectResult) -> str:
@@ -391,7 +391,7 @@ def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:
 def _verdict(report: Report, commands: Commands, upload_command: str) -> Iterator[tuple[str, str]]:
     objects = report.objects
     if report.is_proved and not objects.source_objects:
-        if report.scope.is_everything:
+        if not report.scope.is_partial:
             yield "nothing to prove yet: the source bucket is empty", "bold yellow"
             yield f"Next: {upload_command}", ""
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.plan import Action, Change, Step
 from s3copy_cli.provision.policy import tls_statement, with_statement
+from s3copy_cli.provision.tag_writer import ensure_tags
+from s3copy_cli.provision.triggers.reading import tag_problem
 
 _BUSY_OR_NEW = propagation.any_of(propagation.is_bucket_busy, propagation.is_bucket_not_visible_yet)
 
@@ -36,7 +38,10 @@ class BucketWriter:
         if step.action is Action.CREATE:
             self._create(step)
             changes = self._still_differing(step)
+        ensure_tags(self.context, replace(step, changes=changes))
         for change in changes:
+            if change.attribute == names.TAGS:
+                continue
             self.context.retry(partial(self._set_attribute, self._owned(step.name), change), _BUSY_OR_NEW)
 
     def ensure_policy(self, bucket: str) -> None:
@@ -70,7 +75,7 @@ class BucketWriter:
             # AWS takes the tags with CreateBucket; some compatible services ignore them there.
             context.aws.s3.put_bucket_tagging(**self._owned(step.name), Tagging={"TagSet": self._wanted_tags()})
             return
-        problem = remote.tag_problem(context.pipeline, tags)
+        problem = tag_problem(context.pipeline, tags)
         context.refuse_foreign(
             step, names.RemoteResource(step.kind, step.name, exists=True, is_ours=not problem, problem=problem)
         )
@@ -106,7 +111,7 @@ class BucketWriter:
         return True
 
     def _wanted_tags(self) -> Any:
-        return [{"Key": key, "Value": value} for key, value in self.context.pipeline.tags.items()]
+        return [{"Key": key, "Value": value} for key, value in self.context.tags.items()]
 
     def _tags(self, bucket: str) -> dict[str, str]:
         try:

@@ -14,6 +14,7 @@ from s3copy_cli.provision.desired import DesiredState
 from s3copy_cli.provision.plan import Step, refuse_foreign
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import RemoteResource
+from s3copy_cli.provision.tags import wanted_tags
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Context:
     def pipeline(self) -> Pipeline:
         """Whose resources."""
         return self.desired.pipeline
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """All tags that a new resource gets."""
+        return wanted_tags(self.pipeline, self.desired.settings.tags)
 
     def retry(self, call: Callable[[], Any], is_temporary: propagation.Predicate) -> Any:
         """Call until the answer is not temporary any more, and say once that it is waited for."""
@@ -77,3 +83,8 @@ class Context:
         self.refuse_foreign(step, found)
         self.on_wait(f"the {step.kind.value} {step.name} appeared meanwhile")
         return found
+
+
+def make_clients(aws: Aws) -> None:
+    """Make the clients that threads are going to share: making one is not thread-safe, using it is."""
+    _ = (aws.s3, aws.iam, aws.lambda_, aws.logs, aws.sqs, aws.events)

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Event
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code, translate_errors
+from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_writer import BucketWriter
-from s3copy_cli.provision.context import Context
-from s3copy_cli.provision.desired import DesiredState, wanted_role_policy
+from s3copy_cli.provision.context import Context, make_clients
+from s3copy_cli.provision.desired import QUEUE_RETENTION_SECONDS, DesiredState
 from s3copy_cli.provision.function_writer import FunctionWriter
+from s3copy_cli.provision.parallel import Outcome, raise_failures, stoppable, take_in_parallel
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.policy import trust_policy
 from s3copy_cli.provision.propagation import Patience
-from s3copy_cli.provision.resources import Kind, RemoteResource
-from s3copy_cli.provision.trigger_writer import ensure_trigger
-
-_QUEUE_EXISTS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
+from s3copy_cli.provision.queue_writer import create_queue
+from s3copy_cli.provision.removal import Remover
+from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.tag_writer import ensure_tags
+from s3copy_cli.provision.trigger_writer import ensure_switch, ensure_trigger
+from s3copy_cli.provision.triggers import writing
+from s3copy_cli.provision.triggers.removing import TriggerRemover
+from s3copy_cli.s3 import Bucket
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,8 @@ class Executor:
         aws: where.
         desired: what each resource is to become.
         patience: how long to wait for AWS where it needs time.
-        on_step: called after each step that changed something.
-        on_wait: called with a line when waiting for AWS begins.
+        on_step: called after each step that changed something, in the thread that called `execute`.
+        on_wait: called with a line when waiting for AWS begins, from any thread.
     """
 
     aws: Aws
@@ -43,6 +50,7 @@ class Executor:
     patience: Patience
     on_step: Callable[[Step], None]
     on_wait: Callable[[str], None]
+    _stop: Event = field(default_factory=Event)
 
     @property
     def pipeline(self) -> Pipeline:
@@ -50,138 +58,183 @@ class Executor:
         return self.desired.pipeline
 
     def execute(self, plan: Plan) -> None:
-        """Take the pending steps in order, and stop at the first that fails.
+        """Take the pending steps, side by side where none needs another (see `order`).
+
+        The first failure keeps what has not begun from beginning; what has begun is waited for.
 
         Raises:
             AwsError: naming the step; running the command again goes on from there.
             OwnershipError: something that is not ours has appeared since the plan was made; it is untouched.
+            SeveralFailuresError: more than one step failed.
         """
-        for step in plan.pending:
-            verb = "creating" if step.action is Action.CREATE else "updating"
-            with translate_errors(f"{verb} the {step.kind.value} {step.name}", region=self.aws.region):
-                self._ensure(step)
-            self.on_step(step)
+        make_clients(self.aws)
+        raise_failures(
+            take_in_parallel(plan.pending, self._take, self._on_done, self._stop, goes_on=lambda _: False),
+        )
 
-    @cached_property
-    def _context(self) -> Context:
-        return Context(self.aws, self.desired, self.patience, self.on_wait)
+    def _take(self, step: Step) -> None:
+        if step.action is Action.DELETE:
+            if step.kind is Kind.EVENT_SOURCE_MAPPING:
+                # Another trigger has taken over, but these events have come by this one.
+                TriggerRemover(self.aws, self.pipeline, self._context(step).patience).wait_until_drained()
+            self._remover.remove(step)
+            return
+        verb = "creating" if step.action is Action.CREATE else "updating"
+        with translate_errors(f"{verb} the {step.kind.value} {step.name}", region=self.aws.region):
+            WRITERS[step.kind](self, step)
 
-    def _ensure(self, step: Step) -> None:
-        buckets, function = BucketWriter(self._context), FunctionWriter(self._context)
-        if step.kind in {Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET}:
-            buckets.ensure(step)
-        elif step.kind in {Kind.SOURCE_BUCKET_POLICY, Kind.DESTINATION_BUCKET_POLICY}:
-            buckets.ensure_policy(step.name)
-        elif step.kind is Kind.LOG_GROUP:
-            self._ensure_log_group(step)
-        elif step.kind is Kind.DEAD_LETTER_QUEUE:
-            self._ensure_queue(step)
-        elif step.kind is Kind.ROLE:
-            self._ensure_role(step)
-        elif step.kind is Kind.ROLE_POLICY:
-            self._ensure_role_policy()
-        elif step.kind is Kind.FUNCTION:
-            function.ensure(step)
-        elif step.kind is Kind.ASYNC_INVOCATION:
-            function.ensure_async_invocation()
-        elif step.kind is Kind.PERMISSION:
-            function.ensure_permission(step)
-        else:
-            ensure_trigger(self._context)
+    @property
+    def _remover(self) -> Remover:
+        def refuse(bucket: Bucket) -> list[str]:
+            return [f"setup does not empty {bucket.name}"]
+
+        return Remover(self.aws, self.pipeline, self.patience, refuse, lambda _: None, stop=self._stop)
+
+    def _on_done(self, outcome: Outcome) -> None:
+        if outcome.error is None:
+            self.on_step(outcome.step)
+
+    def _context(self, step: Step) -> Context:
+        # Several steps may wait at the same time: each line says whose it is.
+        return Context(
+            self.aws,
+            self.desired,
+            stoppable(self.patience, self._stop),
+            lambda line: self.on_wait(f"{step.kind.value}: {line}"),
+        )
+
+    def _buckets(self, step: Step) -> BucketWriter:
+        return BucketWriter(self._context(step))
+
+    def _function(self, step: Step) -> FunctionWriter:
+        return FunctionWriter(self._context(step))
 
     def _ensure_log_group(self, step: Step) -> None:
-        logs = self.aws.logs
+        logs, context = self.aws.logs, self._context(step)
         if step.action is Action.CREATE:
             try:
-                self._context.retry(
-                    lambda: logs.create_log_group(logGroupName=step.name, tags=self.pipeline.tags),
+                context.retry(
+                    lambda: logs.create_log_group(logGroupName=step.name, tags=context.tags),
                     propagation.is_log_group_busy,
                 )
             except logs.exceptions.ResourceAlreadyExistsException:
-                self._context.adopt(step, lambda: remote.read_log_group(self.aws, self.pipeline))
-        self._context.retry(
-            lambda: logs.put_retention_policy(
-                logGroupName=step.name, retentionInDays=self.desired.settings.log_retention_days
-            ),
-            propagation.is_log_group_busy,
-        )
+                context.adopt(step, lambda: remote.read_log_group(self.aws, self.pipeline))
+        ensure_tags(context, step)
+        days = self.desired.settings.log_retention_days
+        if step.action is Action.UPDATE and names.RETENTION_DAYS not in {one.attribute for one in step.changes}:
+            return
+        if days is not None:
+            context.retry(
+                lambda: logs.put_retention_policy(logGroupName=step.name, retentionInDays=days),
+                propagation.is_log_group_busy,
+            )
+        elif step.action is Action.UPDATE:
+            context.retry(lambda: logs.delete_retention_policy(logGroupName=step.name), propagation.is_log_group_busy)
 
     def _ensure_queue(self, step: Step) -> None:
         values = {
-            names.RETENTION_SECONDS: ("MessageRetentionPeriod", str(self.desired.settings.queue_retention_seconds)),
+            names.RETENTION_SECONDS: ("MessageRetentionPeriod", str(QUEUE_RETENTION_SECONDS)),
             names.QUEUE_ENCRYPTION: ("SqsManagedSseEnabled", "true"),
         }
         if step.action is Action.CREATE:
-            self._create_queue(step, dict(values.values()))
+            create_queue(
+                self._context(step), step, dict(values.values()), lambda: remote.read_queue(self.aws, self.pipeline)
+            )
             return
         # Only what differs: a KMS key that was set by hand stays.
-        attributes = dict(values[change.attribute] for change in step.changes)
-        url = self.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
-        self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
-
-    def _create_queue(self, step: Step, attributes: dict[str, str]) -> None:
-        def read() -> RemoteResource:
-            return remote.read_queue(self.aws, self.pipeline)
-
-        # CreateQueue answers for a queue that is there already as for a new one, so it has to be asked for before,
-        # and looked at afterwards.
-        if read().exists:
-            self._context.adopt(step, read)
-            return
-        try:
-            # SQS keeps a deleted queue's name for a minute.
-            self._context.retry(
-                lambda: self.aws.sqs.create_queue(
-                    QueueName=step.name,
-                    Attributes=attributes,  # type: ignore[arg-type]
-                    tags=self.pipeline.tags,
-                ),
-                propagation.is_queue_name_resting,
-            )
-        except ClientError as error:
-            # It has other attributes than the new one was to have.
-            if error_code(error) not in _QUEUE_EXISTS:
-                raise
-            self._context.adopt(step, read)
-            return
-        found = read()
-
-        def is_ours() -> bool:
-            nonlocal found
-            found = found if found.is_ours else read()
-            return found.is_ours
-
-        # A new queue, and its tags, may take a moment to be seen.
-        self.patience.until(is_ours)
-        self._context.refuse_foreign(step, found)
+        attributes = dict(values[change.attribute] for change in step.changes if change.attribute in values)
+        ensure_tags(self._context(step), step)
+        if attributes:
+            url = self.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
+            self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
 
     def _ensure_role(self, step: Step) -> None:
-        document = json.dumps(trust_policy())
+        document, context = json.dumps(trust_policy()), self._context(step)
         if step.action is Action.UPDATE:
-            self._context.retry(
-                lambda: self.aws.iam.update_assume_role_policy(RoleName=step.name, PolicyDocument=document),
-                propagation.is_role_busy,
-            )
+            self._update_role(context, step, document)
             return
+        boundary = self.desired.resources[Kind.ROLE].attributes.get(names.BOUNDARY)
+        bounded: Any = {"PermissionsBoundary": boundary} if boundary else {}
         try:
-            self._context.retry(
+            context.retry(
                 lambda: self.aws.iam.create_role(
                     RoleName=step.name,
                     AssumeRolePolicyDocument=document,
-                    Description=f"s3copy pipeline {self.pipeline.name}: what its function may do",
-                    Tags=[{"Key": key, "Value": value} for key, value in self.pipeline.tags.items()],
+                    Description=self.desired.resources[Kind.ROLE].attributes[names.DESCRIPTION],
+                    Tags=[{"Key": key, "Value": value} for key, value in context.tags.items()],
+                    **bounded,
                 ),
                 propagation.is_role_busy,
             )
         except self.aws.iam.exceptions.EntityAlreadyExistsException:
-            self._context.adopt(step, lambda: remote.read_role(self.aws, self.pipeline)[0])
+            context.adopt(step, lambda: remote.read_role(self.aws, self.pipeline)[0])
 
-    def _ensure_role_policy(self) -> None:
+    def _update_role(self, context: Context, step: Step, document: str) -> None:
+        iam, name = self.aws.iam, step.name
+        for change in step.changes:
+            if change.attribute == names.TRUST:
+                call: Any = partial(iam.update_assume_role_policy, RoleName=name, PolicyDocument=document)
+            elif change.attribute == names.DESCRIPTION:
+                # Not UpdateRole, which would also set the longest session back.
+                call = partial(iam.update_role_description, RoleName=name, Description=change.new)
+            elif change.attribute == names.BOUNDARY and change.new:
+                call = partial(iam.put_role_permissions_boundary, RoleName=name, PermissionsBoundary=change.new)
+            elif change.attribute == names.BOUNDARY:
+                call = partial(iam.delete_role_permissions_boundary, RoleName=name)
+            else:
+                continue
+            context.retry(call, propagation.is_role_busy)
+        ensure_tags(context, step)
+
+    def _ensure_role_policy(self, step: Step) -> None:
         pipeline = self.pipeline
-        document = wanted_role_policy(pipeline, self.desired.options)
-        self._context.retry(
+        document = self.desired.role_document
+        self._context(step).retry(
             lambda: self.aws.iam.put_role_policy(
                 RoleName=pipeline.role_name, PolicyName=pipeline.policy_name, PolicyDocument=json.dumps(document)
             ),
             propagation.any_of(propagation.is_role_not_visible_yet, propagation.is_role_busy),
         )
+
+    def _ensure_trigger(self, step: Step) -> None:
+        context = self._context(step)
+        try:
+            ensure_trigger(context)
+        except ClientError as error:
+            if not propagation.is_overlapping(error):
+                raise
+            # An entry that came between the look and the call: looking again names it.
+            ensure_trigger(context)
+
+
+TRIGGER_WRITERS: dict[Kind, Callable[[Context, Step], None]] = {
+    Kind.DEAD_LETTER_QUEUE_POLICY: writing.ensure_dead_letter_queue_policy,
+    Kind.EVENT_QUEUE: writing.ensure_event_queue,
+    Kind.EVENT_QUEUE_ACCESS: writing.ensure_event_queue_access,
+    Kind.EVENT_SOURCE_MAPPING: writing.ensure_mapping,
+    Kind.RULE: writing.ensure_rule,
+    Kind.RULE_TARGET: writing.ensure_rule_target,
+    Kind.EVENTBRIDGE_SWITCH: lambda context, _: ensure_switch(context),
+    Kind.HANDOVER: lambda context, _: writing.hand_over(context),
+}
+
+# Who writes what: one line for each kind.
+WRITERS: dict[Kind, Callable[[Executor, Step], None]] = {
+    Kind.SOURCE_BUCKET: lambda executor, step: executor._buckets(step).ensure(step),
+    Kind.SOURCE_BUCKET_POLICY: lambda executor, step: executor._buckets(step).ensure_policy(step.name),
+    Kind.DESTINATION_BUCKET: lambda executor, step: executor._buckets(step).ensure(step),
+    Kind.DESTINATION_BUCKET_POLICY: lambda executor, step: executor._buckets(step).ensure_policy(step.name),
+    Kind.LOG_GROUP: Executor._ensure_log_group,
+    Kind.DEAD_LETTER_QUEUE: Executor._ensure_queue,
+    Kind.ROLE: Executor._ensure_role,
+    Kind.ROLE_POLICY: Executor._ensure_role_policy,
+    Kind.FUNCTION: lambda executor, step: executor._function(step).ensure(step),
+    Kind.ASYNC_INVOCATION: lambda executor, step: executor._function(step).ensure_async_invocation(),
+    Kind.PERMISSION: lambda executor, step: executor._function(step).ensure_permission(step),
+    Kind.RULE_PERMISSION: lambda executor, step: executor._function(step).ensure_permission(step),
+    Kind.TRIGGER: Executor._ensure_trigger,
+    **{
+        kind: lambda executor, step, write=write: write(executor._context(step), step)  # type: ignore[misc]
+        for kind, write in TRIGGER_WRITERS.items()
+    },
+}

@@ -12,12 +12,20 @@ from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import Context
-from s3copy_cli.provision.desired import function_environment, permission_statement
+from s3copy_cli.provision.desired import (
+    MAX_EVENT_AGE_SECONDS,
+    MAX_RETRIES,
+    function_environment,
+)
 from s3copy_cli.provision.function_state import function_state, function_state_reason
 from s3copy_cli.provision.plan import Action, Step
 from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.tag_writer import ensure_tags
+from s3copy_cli.provision.trigger_writer import remember_former_source
 
 _CODE = frozenset({names.CODE, names.ARCHITECTURE})
+# What is neither code nor configuration, but has calls of its own.
+_OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.TAGS})
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,9 @@ class FunctionWriter:
             AwsError: Lambda could not bring it into force, or patience ended first.
         """
         changed = {change.attribute for change in step.changes} - {names.STATE}
+        for change in step.changes:
+            if change.attribute == names.ENVIRONMENT:
+                remember_former_source(self.context, change.old)
         old_state = next((str(change.old) for change in step.changes if change.attribute == names.STATE), "")
         if step.action is Action.CREATE:
             if old_state == names.STATE_DELETING:
@@ -46,43 +57,47 @@ class FunctionWriter:
         else:
             if changed & _CODE:
                 self._update_code()
-            if changed - _CODE:
+            if changed - _CODE - _OTHER_CALLS:
                 self._update_configuration()
         self._wait_until_active()
+        self._ensure_reserved_concurrency(step)
+        ensure_tags(self.context, step)
 
     def ensure_async_invocation(self) -> None:
         """Retries, and where an event goes that cannot be handled."""
-        pipeline, settings = self.context.pipeline, self.context.desired.settings
+        pipeline = self.context.pipeline
         self.context.retry(
             lambda: self.context.aws.lambda_.put_function_event_invoke_config(
                 FunctionName=pipeline.function_name,
-                MaximumRetryAttempts=settings.max_retries,
-                MaximumEventAgeInSeconds=settings.max_event_age_seconds,
+                MaximumRetryAttempts=MAX_RETRIES,
+                MaximumEventAgeInSeconds=MAX_EVENT_AGE_SECONDS,
                 DestinationConfig={"OnFailure": {"Destination": pipeline.queue_arn}},
             ),
             propagation.any_of(propagation.is_role_not_permitted_yet, propagation.is_update_in_progress),
         )
 
     def ensure_permission(self, step: Step) -> None:
-        """Let the source bucket start the function."""
-        pipeline, lambda_ = self.context.pipeline, self.context.aws.lambda_
-        wanted = permission_statement(pipeline)
+        """Let the source bucket, or the rule, start the function."""
+        name, lambda_ = self.context.pipeline.function_name, self.context.aws.lambda_
+        wanted = self.context.desired.resources[step.kind].attributes[names.STATEMENT]
+        # EventBridge names no account besides that in the rule's ARN.
+        account = {"SourceAccount": wanted["source account"]} if wanted["source account"] else {}
         if step.action is Action.UPDATE:
-            lambda_.remove_permission(FunctionName=pipeline.function_name, StatementId=pipeline.permission_id)
+            lambda_.remove_permission(FunctionName=name, StatementId=step.name)
         try:
             self.context.retry(
                 lambda: lambda_.add_permission(
-                    FunctionName=pipeline.function_name,
-                    StatementId=pipeline.permission_id,
+                    FunctionName=name,
+                    StatementId=step.name,
                     Action=wanted["action"],
                     Principal=wanted["principal"],
                     SourceArn=wanted["source arn"],
-                    SourceAccount=wanted["source account"],
+                    **account,
                 ),
                 propagation.is_update_in_progress,
             )
         except lambda_.exceptions.ResourceConflictException:
-            self.context.on_wait(f"the permission {pipeline.permission_id} appeared meanwhile")
+            self.context.on_wait(f"the permission {step.name} appeared meanwhile")
 
     def _create(self, step: Step) -> None:
         pipeline, lambda_ = self.context.pipeline, self.context.aws.lambda_
@@ -92,7 +107,7 @@ class FunctionWriter:
                     **self._settings(),
                     Code={"ZipFile": self.context.desired.package.content},
                     Architectures=[self.context.desired.settings.architecture],  # type: ignore[list-item]
-                    Tags=pipeline.tags,
+                    Tags=self.context.tags,
                 ),
                 propagation.any_of(propagation.is_role_not_assumable_yet, propagation.is_function_being_deleted),
             )
@@ -103,6 +118,25 @@ class FunctionWriter:
                 return
             self._wait_until_gone(step)
             self._create(step)
+
+    def _ensure_reserved_concurrency(self, step: Step) -> None:
+        name, lambda_ = self.context.pipeline.function_name, self.context.aws.lambda_
+        wanted = self.context.desired.resources[Kind.FUNCTION].attributes.get(names.RESERVED_CONCURRENCY)
+        is_changed = any(change.attribute == names.RESERVED_CONCURRENCY for change in step.changes)
+        if wanted is None:
+            if is_changed:
+                lambda_.delete_function_concurrency(FunctionName=name)
+        elif is_changed or step.action is Action.CREATE:
+            try:
+                self.context.retry(
+                    lambda: lambda_.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=wanted),
+                    propagation.is_update_in_progress,
+                )
+            except ClientError as error:
+                if not is_too_much_concurrency(error):
+                    raise
+                # The pipeline works without.
+                self.context.on_wait(f"not reserved: {error.response.get('Error', {}).get('Message', '')}")
 
     def _update_code(self) -> None:
         self.context.retry(
@@ -125,13 +159,13 @@ class FunctionWriter:
         wanted = self.context.desired.resources[Kind.FUNCTION].attributes
         return {
             "FunctionName": self.context.pipeline.function_name,
-            "Description": f"s3copy pipeline {self.context.pipeline.name}",
+            "Description": wanted[names.DESCRIPTION],
             "Runtime": wanted[names.RUNTIME],
             "Handler": wanted[names.HANDLER],
             "Role": wanted[names.ROLE],
             "Timeout": wanted[names.TIMEOUT],
             "MemorySize": wanted[names.MEMORY],
-            "Environment": {"Variables": function_environment(self.context.pipeline, self.context.desired.options)},
+            "Environment": {"Variables": function_environment(self.context.pipeline, self.context.desired.choices)},
             "LoggingConfig": {"LogFormat": wanted[names.LOG_FORMAT], "LogGroup": wanted[names.LOG_GROUP]},
         }
 
@@ -165,6 +199,14 @@ class FunctionWriter:
             "Run the command again: it goes on where it stopped.",
             code="Timeout",
         )
+
+
+def is_too_much_concurrency(error: ClientError) -> bool:
+    """Lambda keeps 100 executions for functions without a reservation (PutFunctionConcurrency)."""
+    message = str(error.response.get("Error", {}).get("Message", "")).lower()
+    return error_code(error) == "LimitExceededException" or (
+        error_code(error) == "InvalidParameterValueException" and "unreservedconcurrentexecution" in message
+    )
 
 
 def is_function_gone(aws: Aws, name: str) -> bool:

@@ -8,25 +8,33 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from s3copy_cli.deployed import (
     ENV_ACCEPT_PERMANENT_DELETES,
+    ENV_DESTINATION_PREFIX,
     ENV_KMS_KEY_ID,
+    ENV_PREFIX,
     ENV_PROPAGATE_DELETES,
     ENV_STORAGE_CLASS,
+    ENV_SUFFIX,
     ENV_SYNC_TAGS,
 )
 from s3copy_cli.errors import UsageError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.resources import RemoteResource
+from s3copy_cli.provision.triggers.filters import check_filter
 
 KEEP = "keep"
 STANDARD = "STANDARD"
 OPTION_VARIABLES = frozenset(
-    {ENV_PROPAGATE_DELETES, ENV_ACCEPT_PERMANENT_DELETES, ENV_SYNC_TAGS, ENV_STORAGE_CLASS, ENV_KMS_KEY_ID}
+    {
+        *(ENV_PROPAGATE_DELETES, ENV_ACCEPT_PERMANENT_DELETES, ENV_SYNC_TAGS, ENV_STORAGE_CLASS, ENV_KMS_KEY_ID),
+        *(ENV_PREFIX, ENV_SUFFIX, ENV_DESTINATION_PREFIX),
+    }
 )
 
+_Choice = TypeVar("_Choice", bool, str)
 _ON, _OFF = "on", "off"
 _NO_KEY = "none"
 
@@ -41,6 +49,9 @@ class CopyOptions:
         sync_tags: a change of tags alone is copied.
         storage_class: of the copies; "keep" for that of each source object.
         kms_key_id: what encrypts the copies, as an ARN wherever it was checked; None leaves it to the destination.
+        prefix: only keys that begin so are copied.
+        suffix: only keys that end so are copied.
+        destination_prefix: stands before the whole key at the destination.
     """
 
     propagate_deletes: bool = False
@@ -48,6 +59,9 @@ class CopyOptions:
     sync_tags: bool = False
     storage_class: str = STANDARD
     kms_key_id: str | None = None
+    prefix: str = ""
+    suffix: str = ""
+    destination_prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +70,7 @@ class GivenOptions:
 
     Attributes:
         kms_key_id: in any form that KMS takes; "" for no key any more.
+        prefix: "" for keys that begin in any way again; likewise the other two.
     """
 
     propagate_deletes: bool | None = None
@@ -63,6 +78,9 @@ class GivenOptions:
     sync_tags: bool | None = None
     storage_class: str | None = None
     kms_key_id: str | None = None
+    prefix: str | None = None
+    suffix: str | None = None
+    destination_prefix: str | None = None
 
 
 def option_environment(options: CopyOptions) -> dict[str, str]:
@@ -77,7 +95,12 @@ def option_environment(options: CopyOptions) -> dict[str, str]:
         environment[ENV_STORAGE_CLASS] = options.storage_class
     if options.kms_key_id:
         environment[ENV_KMS_KEY_ID] = options.kms_key_id
-    return environment
+    affixes = {
+        ENV_PREFIX: options.prefix,
+        ENV_SUFFIX: options.suffix,
+        ENV_DESTINATION_PREFIX: options.destination_prefix,
+    }
+    return environment | {name: affix for name, affix in affixes.items() if affix}
 
 
 def option_attributes(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -88,6 +111,9 @@ def option_attributes(environment: Mapping[str, str]) -> dict[str, Any]:
         names.SYNC_TAGS: _switch(environment.get(ENV_SYNC_TAGS)),
         names.STORAGE_CLASS: environment.get(ENV_STORAGE_CLASS) or STANDARD,
         names.KMS_KEY: environment.get(ENV_KMS_KEY_ID) or _NO_KEY,
+        names.PREFIX: environment.get(ENV_PREFIX, ""),
+        names.SUFFIX: environment.get(ENV_SUFFIX, ""),
+        names.DESTINATION_PREFIX: environment.get(ENV_DESTINATION_PREFIX, ""),
     }
 
 
@@ -102,6 +128,9 @@ def deployed_options(function: RemoteResource) -> CopyOptions:
         sync_tags=words.get(names.SYNC_TAGS) == _ON,
         storage_class=storage_class if _is_storage_class(storage_class) else STANDARD,
         kms_key_id=None if key == _NO_KEY else key,
+        prefix=str(words.get(names.PREFIX, "")),
+        suffix=str(words.get(names.SUFFIX, "")),
+        destination_prefix=str(words.get(names.DESTINATION_PREFIX, "")),
     )
 
 
@@ -109,7 +138,7 @@ def chosen_options(given: GivenOptions, deployed: CopyOptions) -> CopyOptions:
     """What holds from now on: what was given, else what was deployed.
 
     Raises:
-        UsageError: permanent deletes are accepted where no delete is propagated.
+        UsageError: permanent deletes are accepted where no delete is propagated; or no key can begin or end so.
     """
     propagate_deletes = _given_or(given.propagate_deletes, deployed.propagate_deletes)
     if given.accept_permanent_deletes and not propagate_deletes:
@@ -118,6 +147,10 @@ def chosen_options(given: GivenOptions, deployed: CopyOptions) -> CopyOptions:
             "--accept-permanent-deletes means nothing while deletes are not propagated",
             "Give it together with --propagate-deletes.",
         )
+    prefix = _given_or(given.prefix, deployed.prefix)
+    suffix = _given_or(given.suffix, deployed.suffix)
+    destination_prefix = _given_or(given.destination_prefix, deployed.destination_prefix)
+    check_filter(prefix, suffix, destination_prefix)
     return CopyOptions(
         propagate_deletes=propagate_deletes,
         # Given up together with the propagation: whoever turns that on again is asked again.
@@ -126,6 +159,9 @@ def chosen_options(given: GivenOptions, deployed: CopyOptions) -> CopyOptions:
         sync_tags=_given_or(given.sync_tags, deployed.sync_tags),
         storage_class=given.storage_class or deployed.storage_class,
         kms_key_id=deployed.kms_key_id if given.kms_key_id is None else given.kms_key_id or None,
+        prefix=prefix,
+        suffix=suffix,
+        destination_prefix=destination_prefix,
     )
 
 
@@ -144,7 +180,7 @@ def _switch(value: str | None) -> str:
     return {None: _OFF, "": _OFF, "1": _ON}.get(value, str(value))
 
 
-def _given_or(given: bool | None, deployed: bool) -> bool:
+def _given_or(given: _Choice | None, deployed: _Choice) -> _Choice:
     return deployed if given is None else given
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
 from s3copy_cli.provision import resources as names
-from s3copy_cli.provision.desired import DesiredState
+from s3copy_cli.provision.desired import DesiredState, wanted_entry
+from s3copy_cli.provision.notifications import describe_overlap
 from s3copy_cli.provision.resources import DesiredResource, Kind, RemoteResource, RemoteState
+from s3copy_cli.provision.triggers.wanted import TRIGGER_KINDS
 
 
 class Action(str, Enum):
@@ -23,9 +25,10 @@ class Action(str, Enum):
     NOT_APPLICABLE = "n/a"
     DELETE = "delete"
     LEAVE = "leave"
+    WAIT = "wait"
 
 
-CHANGING = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
+CHANGING = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE, Action.WAIT})
 
 
 @dataclass(frozen=True)
@@ -78,23 +81,41 @@ class Plan:
 # The resources that deploy looks after.
 DEPLOY_KINDS = (Kind.FUNCTION,)
 # What hangs on the function and goes with it.
-_FUNCTION_PARTS = (Kind.ASYNC_INVOCATION, Kind.PERMISSION)
+_FUNCTION_PARTS = (Kind.ASYNC_INVOCATION, Kind.PERMISSION, Kind.RULE_PERMISSION)
+# What may be there without being ours, and in nobody's way.
+_SHARED_KINDS = frozenset({Kind.EVENTBRIDGE_SWITCH})
 # What the function needs before it can be updated.
 _DEPLOY_NEEDS = (Kind.ROLE, Kind.FUNCTION)
 
 # Teardown: first nothing may start any more, then the data, then what is left.
 TEARDOWN_ORDER = (
     Kind.TRIGGER,
+    Kind.FORMER_TRIGGER,
+    Kind.EVENTBRIDGE_SWITCH,
+    Kind.RULE_TARGET,
+    Kind.RULE,
+    Kind.EVENT_SOURCE_MAPPING,
     Kind.PERMISSION,
+    Kind.RULE_PERMISSION,
     Kind.FUNCTION,
     Kind.SOURCE_BUCKET,
     Kind.DESTINATION_BUCKET,
+    Kind.UNUSED_SOURCE_BUCKET,
+    Kind.UNUSED_DESTINATION_BUCKET,
+    Kind.EVENT_QUEUE,
+    Kind.DEAD_LETTER_QUEUE_POLICY,
     Kind.DEAD_LETTER_QUEUE,
+    Kind.EVENT_QUEUE_ACCESS,
     Kind.ROLE_POLICY,
     Kind.ROLE,
     Kind.LOG_GROUP,
 )
-_DATA_KINDS = (Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET)
+_DATA_KINDS = (
+    Kind.SOURCE_BUCKET,
+    Kind.DESTINATION_BUCKET,
+    Kind.UNUSED_SOURCE_BUCKET,
+    Kind.UNUSED_DESTINATION_BUCKET,
+)
 
 _TAG_COMMANDS = {
     Kind.SOURCE_BUCKET: "aws s3api put-bucket-tagging --bucket {name} --tagging 'TagSet=[{{Key={key},Value={value}}}]'",
@@ -104,6 +125,9 @@ _TAG_COMMANDS = {
     Kind.LOG_GROUP: "aws logs tag-resource --resource-arn {log_group_arn} --tags {key}={value}",
     Kind.DEAD_LETTER_QUEUE: "aws sqs tag-queue --queue-url $(aws sqs get-queue-url --queue-name {name} "
     "--query QueueUrl --output text) --tags {key}={value}",
+    Kind.EVENT_QUEUE: "aws sqs tag-queue --queue-url $(aws sqs get-queue-url --queue-name {name} "
+    "--query QueueUrl --output text) --tags {key}={value}",
+    Kind.RULE: "aws events tag-resource --resource-arn {rule_arn} --tags Key={key},Value={value}",
     Kind.ROLE: "aws iam tag-role --role-name {name} --tags Key={key},Value={value}",
     Kind.FUNCTION: "aws lambda tag-resource --resource {function_arn} --tags {key}={value}",
 }
@@ -123,17 +147,22 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
             propagated to a bucket that keeps no versions, and nobody accepted that.
     """
     pipeline = desired.pipeline
-    refuse_foreign(pipeline, remote.values())
+    wanted = [kind for kind, resource in desired.resources.items() if not resource.not_applicable]
+    refuse_foreign(pipeline, [remote[kind] for kind in wanted])
     _refuse_permanent_deletes(desired, remote, setup_command)
     if _is_being_deleted(remote[Kind.FUNCTION]):
-        gone = {kind: RemoteResource(kind, remote[kind].name) for kind in _FUNCTION_PARTS}
+        gone = {kind: RemoteResource(kind, remote[kind].name) for kind in _FUNCTION_PARTS if kind in remote}
         remote = {**remote, **gone}
-    plan = Plan(tuple(_step_of(kind, desired, remote) for kind in desired.resources))
+    built = tuple(_step_of(kind, desired, remote) for kind in desired.resources)
+    left = (*_former_steps(pipeline, remote), *_unused_steps(pipeline, remote))
+    plan = Plan((*built, *_hand_over(desired, remote), *left))
     for step in plan.pending:
         if step.kind is Kind.FUNCTION:
             _refuse_failed_function(pipeline, remote[Kind.FUNCTION])
-        elif step.kind is Kind.TRIGGER:
-            refuse_overlap(pipeline, remote[Kind.TRIGGER].obstacle)
+        elif step.kind is Kind.TRIGGER and step.action is not Action.DELETE:
+            trigger = remote[Kind.TRIGGER]
+            refuse_unwritable(pipeline.source_bucket, trigger.obstacle)
+            refuse_overlap(pipeline.source_bucket, describe_overlap(trigger.notifications, wanted_entry(desired)))
     return plan
 
 
@@ -146,7 +175,7 @@ def plan_deploy(desired: DesiredState, remote: RemoteState, setup_command: str) 
         S3CopyError: the function is in a state from which Lambda does not bring it back.
     """
     pipeline = desired.pipeline
-    needed = [remote[kind] for kind in _DEPLOY_NEEDS]
+    needed = [remote[kind] for kind in _DEPLOY_NEEDS if not desired.resources[kind].not_applicable]
     refuse_foreign(pipeline, needed)
     for resource in needed:
         if not resource.exists or _is_being_deleted(resource):
@@ -169,16 +198,29 @@ def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
     """
     steps = []
     for kind in TEARDOWN_ORDER:
-        resource = remote[kind]
-        if not resource.exists:
+        resource = remote.get(kind)
+        if resource is None or not resource.exists or (kind in _SHARED_KINDS and not resource.is_ours):
             continue
-        if not resource.is_ours:
+        if resource.is_adopted:
+            steps.append(Step(kind, resource.name, Action.KEEP, "it is yours, with all that is in it"))
+        elif not resource.is_ours:
             steps.append(Step(kind, resource.name, Action.LEAVE, resource.problem or "not ours"))
         elif keep_data and kind in _DATA_KINDS:
             steps.append(Step(kind, resource.name, Action.LEAVE, "kept by --keep-data"))
         else:
             steps.append(Step(kind, resource.name, Action.DELETE))
     return Plan(tuple(steps))
+
+
+def _hand_over(desired: DesiredState, remote: RemoteState) -> tuple[Step, ...]:
+    """What goes of the triggers that were not chosen, once the chosen one is in force."""
+    found = [remote[kind] for kind in TRIGGER_KINDS if kind in remote and kind not in desired.resources]
+    why = f"the trigger is {desired.settings.trigger}"
+    old = [Step(one.kind, one.name, Action.DELETE, why) for one in found if one.exists and one.is_ours]
+    if not old or not desired.handover_seconds:
+        return tuple(old)
+    why = "until the new trigger is in force, and what the old one has begun has arrived"
+    return (Step(Kind.HANDOVER, f"{desired.handover_seconds:.0f} seconds", Action.WAIT, why), *old)
 
 
 def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource], doing: str = "") -> None:
@@ -193,7 +235,8 @@ def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource], doing: s
         OwnershipError: naming it, and how to go on.
     """
     for resource in found:
-        if resource.exists and not resource.is_ours:
+        is_theirs = resource.is_adopted or resource.kind in _SHARED_KINDS
+        if resource.exists and not resource.is_ours and not is_theirs:
             raise OwnershipError(
                 doing or f"planning pipeline {pipeline.name}",
                 f"the {resource.kind.value} {resource.name} exists, and {resource.problem}",
@@ -209,27 +252,88 @@ def _refuse_permanent_deletes(desired: DesiredState, remote: RemoteState, setup_
     wanted = desired.resources[Kind.DESTINATION_BUCKET].attributes.get(names.VERSIONING)
     if names.VERSIONING_ENABLED in (wanted, bucket.attributes.get(names.VERSIONING)):
         return
-    state = f"is not versioned (its versioning is {bucket.attributes.get(names.VERSIONING)})"
+    versioning = bucket.attributes.get(names.VERSIONING)
+    state = f"is not versioned (its versioning is {versioning})" if versioning else "may be unversioned: it is unread"
+    how = f"Have it keep versions: {setup_command} --propagate-deletes --destination-versioning. "
+    if bucket.is_adopted:
+        state = state.replace("it is unread", "you lack s3:GetBucketVersioning")
+        how = (
+            "Have it keep versions: aws s3api put-bucket-versioning "
+            f"--bucket {bucket.name} --versioning-configuration Status=Enabled, then run this again. "
+        )
     raise S3CopyError(
         f"planning pipeline {desired.pipeline.name}: propagating deletes",
         f"the destination bucket {bucket.name} {state if bucket.exists else 'would be created without versioning'}, "
         "so what is deleted in the source could not be brought back",
-        f"Have it keep versions: {setup_command} --propagate-deletes --destination-versioning. "
-        f"Or accept it: {setup_command} --propagate-deletes --accept-permanent-deletes. "
+        f"{how}Or accept it: {setup_command} --propagate-deletes --accept-permanent-deletes. "
         f"Or leave deletes alone: {setup_command} --no-propagate-deletes.",
         code="PermanentDeletes",
     )
 
 
-def refuse_overlap(pipeline: Pipeline, overlap: str) -> None:
-    """Stop if another entry of the source bucket's notifications does not admit ours; "" for none.
+def former_buckets(step: Step) -> list[str]:
+    """The buckets that a step about former triggers is about."""
+    return step.name.split()
+
+
+def _former_steps(pipeline: Pipeline, remote: RemoteState) -> list[Step]:
+    """Our entry is to go from the buckets that files were copied from before."""
+    former = remote.get(Kind.FORMER_TRIGGER)
+    if former is None or not former.exists:
+        return []
+    return [Step(former.kind, former.name, Action.DELETE, f"files are copied from {pipeline.source_bucket}")]
+
+
+def _unused_steps(pipeline: Pipeline, remote: RemoteState) -> list[Step]:
+    """The pipeline's own buckets stay when others take their places: what is in them may be wanted."""
+    steps = []
+    for kind, instead in (
+        (Kind.UNUSED_SOURCE_BUCKET, f"files are copied from {pipeline.source_bucket}"),
+        (Kind.UNUSED_DESTINATION_BUCKET, f"files are copied to {pipeline.destination_bucket}"),
+    ):
+        unused = remote.get(kind)
+        if unused is not None and unused.exists:
+            how = f"if nothing in it is needed: aws s3 rb s3://{unused.name} --force --region {pipeline.region}"
+            steps.append(Step(kind, unused.name, Action.LEAVE, f"{instead} now; {how} (teardown removes it too)"))
+    return steps
+
+
+def _refuse_missing_adopted(desired: DesiredResource, remote: RemoteResource) -> None:
+    if desired.is_adopted and not remote.exists:
+        raise S3CopyError(
+            f"planning the {desired.kind.value} {desired.name}",
+            "it is to be a bucket of yours, and it does not exist",
+            'Create it, or name another one, or pass "" for the pipeline\'s own: '
+            f"--{desired.kind.value.replace(' ', '-')} NAME",
+            code="NoSuchBucket",
+        )
+
+
+def refuse_unwritable(bucket: str, obstacle: str) -> None:
+    """Stop if a bucket's notifications could not be written without harm; "" for no obstacle.
+
+    Raises:
+        S3CopyError: saying why.
+    """
+    if obstacle:
+        raise S3CopyError(
+            f"planning the trigger of bucket {bucket}",
+            obstacle,
+            "S3 takes notifications as a whole only, so that whatever could not be read would be lost. "
+            "Install a newer boto3, or get the permission.",
+            code="UnreadableNotifications",
+        )
+
+
+def refuse_overlap(bucket: str, overlap: str) -> None:
+    """Stop if another entry of a source bucket's notifications does not admit ours; "" for none.
 
     Raises:
         OwnershipError: naming the entry.
     """
     if overlap:
         raise OwnershipError(
-            f"planning the trigger of bucket {pipeline.source_bucket}",
+            f"planning the trigger of bucket {bucket}",
             f"{overlap}, and S3 notifies only one of the same event",
             "Remove that entry or limit it to other events or keys, or have both notified, e.g. by an SNS topic; "
             "then run the command again.",
@@ -259,13 +363,16 @@ def _foreign_hint(pipeline: Pipeline, resource: RemoteResource) -> str:
         value=pipeline.name,
         function_arn=pipeline.function_arn,
         log_group_arn=pipeline.log_group_arn,
+        rule_arn=pipeline.rule_arn,
     )
     replaces = " (this replaces any other tags it has)" if "put-bucket-tagging" in command else ""
     return f"{other} If it is yours and only lost its tag, give it back{replaces}: {command}"
 
 
 # Attributes that are read to decide something else, and are nobody's business unless they are asked for.
-_OBSERVED_ONLY = frozenset({names.VERSIONING})
+_OBSERVED_ONLY = frozenset(
+    {names.VERSIONING, names.BUCKET_KEY, names.BOUNDARY, names.RESERVED_CONCURRENCY, names.SWITCHED_BUCKET}
+)
 
 
 def _is_being_deleted(resource: RemoteResource) -> bool:
@@ -274,7 +381,8 @@ def _is_being_deleted(resource: RemoteResource) -> bool:
 
 def _step_of(kind: Kind, desired: DesiredState, remote: RemoteState) -> Step:
     step = _step(desired.resources[kind], remote[kind])
-    return _with_new_role(step, remote) if kind is Kind.FUNCTION else step
+    is_own_role = not desired.resources[Kind.ROLE].not_applicable
+    return _with_new_role(step, remote) if kind is Kind.FUNCTION and is_own_role else step
 
 
 def _with_new_role(step: Step, remote: RemoteState) -> Step:
@@ -298,8 +406,13 @@ def _with_new_role(step: Step, remote: RemoteState) -> Step:
 
 
 def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
+    if desired.kind is Kind.ROLE and desired.not_applicable and remote.exists and remote.is_ours:
+        return Step(desired.kind, desired.name, Action.LEAVE, f"{desired.not_applicable}; teardown removes this one")
     if desired.not_applicable:
         return Step(desired.kind, desired.name, Action.NOT_APPLICABLE, desired.not_applicable)
+    if desired.is_adopted:
+        _refuse_missing_adopted(desired, remote)
+        return Step(desired.kind, desired.name, Action.KEEP, "it is yours: nothing of it is changed")
     if not remote.exists:
         return Step(desired.kind, desired.name, Action.CREATE, "missing")
     if _is_being_deleted(remote):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from s3copy_cli.config import Pipeline
@@ -24,6 +24,7 @@ DESTINATION_OBJECT_ACTIONS = (
 PROPAGATION_ACTIONS = ("s3:DeleteObject",)
 # S3 asks KMS for them in the function's name. Decrypt, because S3 reads the parts of an upload again to complete it.
 KMS_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
+SOURCE_KMS_ACTIONS = ("kms:Decrypt",)
 
 
 def trust_policy() -> Document:
@@ -36,25 +37,36 @@ def trust_policy() -> Document:
     }
 
 
-def role_policy(pipeline: Pipeline, *, propagate_deletes: bool = False, kms_key_arn: str | None = None) -> Document:
+def role_policy(
+    pipeline: Pipeline,
+    *,
+    propagate_deletes: bool = False,
+    encrypt_keys: Sequence[str] = (),
+    decrypt_keys: Sequence[str] = (),
+) -> Document:
     """What the function may do, and on nothing but this pipeline's resources.
 
     Args:
         pipeline: whose function.
         propagate_deletes: whether it is to delete at the destination.
-        kms_key_arn: the key that it is to have S3 encrypt the copies with; None for none.
+        encrypt_keys: ARNs of the keys that S3 encrypts the copies with in its name.
+        decrypt_keys: ARNs of the keys that S3 decrypts source objects with in its name.
     """
     source_arn = pipeline.bucket_arn(pipeline.source_bucket)
     destination_arn = pipeline.bucket_arn(pipeline.destination_bucket)
     deleting = [_allow("DeleteAtDestination", PROPAGATION_ACTIONS, f"{destination_arn}/*")] if propagate_deletes else []
-    encrypting = [_allow_through_s3(pipeline, "EncryptCopies", KMS_ACTIONS, kms_key_arn)] if kms_key_arn else []
+    destination_region = pipeline.region_of(pipeline.destination_bucket)
+    kms = [
+        *_allow_through_s3(pipeline, pipeline.region, "DecryptSource", SOURCE_KMS_ACTIONS, decrypt_keys),
+        *_allow_through_s3(pipeline, destination_region, "EncryptCopies", KMS_ACTIONS, encrypt_keys),
+    ]
     return {
         "Version": "2012-10-17",
         "Statement": [
             _allow("ReadSource", SOURCE_OBJECT_ACTIONS, f"{source_arn}/*"),
             _allow("WriteDestination", DESTINATION_OBJECT_ACTIONS, f"{destination_arn}/*"),
             *deleting,
-            *encrypting,
+            *kms,
             _allow("ListBuckets", ("s3:ListBucket",), [source_arn, destination_arn]),
             _allow("WriteLogs", ("logs:CreateLogStream", "logs:PutLogEvents"), f"{pipeline.log_group_arn}:*"),
             _allow("ParkFailedEvents", ("sqs:SendMessage",), pipeline.queue_arn),
@@ -95,6 +107,29 @@ def canonical(document: Any) -> str:
     return json.dumps(_normalise(document), sort_keys=True)
 
 
+def differing_statements(old: str, new: str) -> tuple[Any, Any]:
+    """Of two canonical documents what only the one has, and only the other: statements, as far as they have any.
+
+    A text that is not a document stands as it is.
+    """
+    try:
+        before, after = json.loads(old), json.loads(new)
+    except (TypeError, ValueError):
+        return old, new
+    if not _has_statements(before) or not _has_statements(after):
+        return before, after
+    only_before = [one for one in before["Statement"] if one not in after["Statement"]]
+    only_after = [one for one in after["Statement"] if one not in before["Statement"]]
+    frames = [{key: value for key, value in one.items() if key != "Statement"} for one in (before, after)]
+    if frames[0] == frames[1]:
+        return only_before, only_after
+    return [frames[0], *only_before], [frames[1], *only_after]
+
+
+def _has_statements(document: Any) -> bool:
+    return isinstance(document, dict) and isinstance(document.get("Statement"), list)
+
+
 def _normalise(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {
@@ -116,8 +151,13 @@ def _allow(statement_id: str, actions: tuple[str, ...], resource: str | list[str
     return {"Sid": statement_id, "Effect": "Allow", "Action": list(actions), "Resource": resource}
 
 
-def _allow_through_s3(pipeline: Pipeline, statement_id: str, actions: tuple[str, ...], resource: str) -> Document:
-    """Allowed where S3 of this Region asks, and not to the function itself."""
+def _allow_through_s3(
+    pipeline: Pipeline, region: str, statement_id: str, actions: tuple[str, ...], keys: Sequence[str]
+) -> list[Document]:
+    """Allowed where S3 of that Region asks, and not to the function itself; nothing without a key."""
+    if not keys:
+        return []
     suffix = "amazonaws.com.cn" if pipeline.partition == "aws-cn" else "amazonaws.com"
-    condition = {"StringEquals": {"kms:ViaService": f"s3.{pipeline.region}.{suffix}"}}
-    return {**_allow(statement_id, actions, resource), "Condition": condition}
+    condition = {"StringEquals": {"kms:ViaService": f"s3.{region}.{suffix}"}}
+    resource = keys[0] if len(keys) == 1 else sorted(keys)
+    return [{**_allow(statement_id, actions, resource), "Condition": condition}]

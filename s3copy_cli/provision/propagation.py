@@ -44,6 +44,11 @@ def is_destination_not_valid_yet(error: ClientError) -> bool:
     return error_code(error) == "InvalidArgument" and "unable to validate the following destination" in _message(error)
 
 
+def is_overlapping(error: ClientError) -> bool:
+    """Not a matter of time: two entries of a bucket would be notified of the same event (S3: InvalidArgument)."""
+    return error_code(error) == "InvalidArgument" and "overlapping" in _message(error)
+
+
 def is_bucket_busy(error: ClientError) -> bool:
     """A bucket of which another operation, or its own deletion, has not ended (S3: OperationAborted)."""
     return error_code(error) == "OperationAborted"
@@ -72,6 +77,32 @@ def is_log_group_busy(error: ClientError) -> bool:
 def is_queue_name_resting(error: ClientError) -> bool:
     """A queue of that name was deleted less than 60 seconds ago (SQS: QueueDeletedRecently)."""
     return error_code(error) in {"AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecently"}
+
+
+def is_dead_letter_queue_not_visible_yet(error: ClientError) -> bool:
+    """A dead-letter queue made a moment ago that SQS does not see yet (SQS: InvalidParameterValue)."""
+    return "InvalidParameterValue" in error_code(error) and "dead letter target does not exist" in _message(error)
+
+
+def is_event_queue_not_visible_yet(error: ClientError) -> bool:
+    """A queue made a moment ago that Lambda does not see yet, when it is to take events from it."""
+    is_refusal = error_code(error) in {"InvalidParameterValueException", "ResourceNotFoundException"}
+    return is_refusal and "queue" in _message(error) and "exist" in _message(error)
+
+
+def is_mapping_busy(error: ClientError) -> bool:
+    """An event source mapping of which another change has not ended (Lambda: ResourceInUseException)."""
+    return error_code(error) == "ResourceInUseException" or is_update_in_progress(error)
+
+
+def is_rule_not_visible_yet(error: ClientError) -> bool:
+    """A rule made a moment ago that this endpoint does not see yet."""
+    return error_code(error) == "ResourceNotFoundException"
+
+
+def is_rule_busy(error: ClientError) -> bool:
+    """A rule that another call is changing at this moment (EventBridge: ConcurrentModificationException)."""
+    return error_code(error) == "ConcurrentModificationException"
 
 
 def any_of(*predicates: Predicate) -> Predicate:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from threading import Event
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, translate_errors
 from s3copy_cli.config import Pipeline
+from s3copy_cli.deployed import FORMER_SOURCES_TAG
 from s3copy_cli.errors import AwsError, CredentialsError, OwnershipError, S3CopyError
-from s3copy_cli.provision import notifications, propagation, remote
+from s3copy_cli.provision import propagation, remote
+from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.context import make_clients
 from s3copy_cli.provision.function_writer import is_function_gone
-from s3copy_cli.provision.plan import Action, Plan, Step
+from s3copy_cli.provision.order import EVENT_SOURCES
+from s3copy_cli.provision.parallel import Outcome, StoppedError, raise_failures, stoppable, take_in_parallel
+from s3copy_cli.provision.plan import Action, Plan, Step, former_buckets
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.reading import BUCKET_MISSING
 from s3copy_cli.provision.resources import Kind
-from s3copy_cli.provision.trigger_writer import put_notification_configuration
+from s3copy_cli.provision.trigger_writer import remove_entry, remove_switch
+from s3copy_cli.provision.triggers import reading
+from s3copy_cli.provision.triggers.removing import TriggerRemover
+from s3copy_cli.provision.triggers.writing import write_switched
 from s3copy_cli.s3 import Bucket
 
 # A copy that was under way when the function went may land after its bucket was emptied.
@@ -49,7 +59,9 @@ class Remover:
         pipeline: whose resources.
         patience: how long to wait for AWS where it needs time.
         empty_bucket: empties a bucket.
-        on_removed: called after each step, with its outcome.
+        on_removed: called after each step, with its outcome, in the thread that called `execute`.
+        drain: called when nothing starts the function any more, before it is removed.
+        stop: set when nobody waits for the steps any more.
     """
 
     aws: Aws
@@ -57,71 +69,112 @@ class Remover:
     patience: Patience
     empty_bucket: EmptyBucket
     on_removed: Callable[[Removed], None]
+    drain: Callable[[], None] = lambda: None
+    stop: Event = field(default_factory=Event)
 
     def execute(self, plan: Plan) -> list[Removed]:
-        """Take every step, in order, whatever becomes of the others.
+        """Take every step that deletes, side by side where none needs another, whatever becomes of the others.
+
+        First what starts the function, then the drain, then the function and the rest.
 
         Raises:
             CredentialsError: AWS does not accept the credentials (any more); no later step could do better.
         """
-        outcomes = []
-        for step in plan.steps:
-            if step.action is not Action.DELETE:
-                continue
-            outcome = Removed(step)
-            try:
-                with translate_errors(f"removing the {step.kind.value} {step.name}", region=self.aws.region):
-                    self._remove(step)
-            except CredentialsError:
-                raise
-            except S3CopyError as error:
-                outcome = Removed(step, error)
-            outcomes.append(outcome)
-            self.on_removed(outcome)
-        return outcomes
+        make_clients(self.aws)
+        steps = [step for step in plan.steps if step.action is Action.DELETE]
+        outcomes = self._take([step for step in steps if step.kind in EVENT_SOURCES])
+        if any(step.kind is Kind.FUNCTION for step in steps):
+            self.drain()
+        outcomes += self._take([step for step in steps if step.kind not in EVENT_SOURCES])
+        return [*outcomes, *self._last_look(outcomes)]
 
-    def _remove(self, step: Step) -> None:
-        if step.kind is Kind.TRIGGER:
-            self._remove_trigger()
-        elif step.kind is Kind.PERMISSION:
-            self._call(
-                lambda: self.aws.lambda_.remove_permission(
-                    FunctionName=self.pipeline.function_name, StatementId=step.name
-                ),
-                remote.FUNCTION_MISSING,
-            )
-        elif step.kind is Kind.FUNCTION:
-            self._remove_function(step.name)
-        elif step.kind in {Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET}:
-            self._remove_bucket(step)
-        elif step.kind is Kind.DEAD_LETTER_QUEUE:
-            self._remove_queue(step.name)
-        elif step.kind is Kind.ROLE_POLICY:
-            self._call(
-                lambda: self.aws.iam.delete_role_policy(RoleName=self.pipeline.role_name, PolicyName=step.name),
-                remote.ROLE_MISSING,
-                propagation.is_role_busy,
-            )
-        elif step.kind is Kind.ROLE:
-            self._remove_role(step.name)
-        else:
-            self._call(
-                lambda: self.aws.logs.delete_log_group(logGroupName=step.name),
-                remote.LOG_GROUP_MISSING,
-                propagation.is_log_group_busy,
-            )
+    def _last_look(self, outcomes: list[Removed]) -> list[Removed]:
+        """Remove the log group once more where a late log line has brought it back."""
+        for removed in outcomes:
+            if removed.step.kind is Kind.LOG_GROUP and removed.error is None:
+                found = remote.read_log_group(self.aws, self.pipeline)
+                # With our tag it is not Lambda's: a setup that runs now has made it.
+                if found.exists and not found.is_ours:
+                    return self._take([replace(removed.step, reason="it came back")])
+        return []
 
-    def _remove_trigger(self) -> None:
-        configuration = remote.notification_configuration(self.aws, self.pipeline)
-        others = notifications.without_entry(configuration, self.pipeline.notification_id)
-        if others.get("LambdaFunctionConfigurations") == configuration.get("LambdaFunctionConfigurations", []):
-            return
+    def _take(self, steps: list[Step]) -> list[Removed]:
+        outcomes = take_in_parallel(
+            steps,
+            self.remove,
+            lambda outcome: self.on_removed(_removed(outcome)),
+            self.stop,
+            goes_on=_is_about_one_step,
+        )
+        raise_failures(
+            [one for one in outcomes if isinstance(one.error, Exception) and not _is_about_one_step(one.error)]
+        )
+        return [_removed(outcome) for outcome in outcomes]
+
+    def remove(self, step: Step) -> None:
+        """Remove one resource; one that is missing is done.
+
+        Raises:
+            S3CopyError: why it is still there.
+        """
+        with translate_errors(f"removing the {step.kind.value} {step.name}", region=self.aws.region):
+            REMOVERS[step.kind](self, step)
+
+    @cached_property
+    def _patience(self) -> Patience:
+        return stoppable(self.patience, self.stop)
+
+    def _remove_permission(self, step: Step) -> None:
         self._call(
-            lambda: put_notification_configuration(self.aws, self.pipeline, others, self.patience.retry),
-            remote.BUCKET_MISSING,
+            lambda: self.aws.lambda_.remove_permission(FunctionName=self.pipeline.function_name, StatementId=step.name),
+            remote.FUNCTION_MISSING,
+            propagation.is_update_in_progress,
         )
 
-    def _remove_function(self, name: str) -> None:
+    def _remove_role_policy(self, step: Step) -> None:
+        self._call(
+            lambda: self.aws.iam.delete_role_policy(RoleName=self.pipeline.role_name, PolicyName=step.name),
+            remote.ROLE_MISSING,
+            propagation.is_role_busy,
+        )
+
+    def _remove_log_group(self, step: Step) -> None:
+        self._call(
+            lambda: self.aws.logs.delete_log_group(logGroupName=step.name),
+            remote.LOG_GROUP_MISSING,
+            propagation.is_log_group_busy,
+        )
+
+    def _remove_trigger(self, step: Step) -> None:  # noqa: ARG002 (a pipeline has one)
+        remove_entry(self.aws, self.pipeline, self.pipeline.source_bucket, self._patience.retry)
+
+    def _remove_former_triggers(self, step: Step) -> None:
+        rule = reading.unless_denied(
+            lambda: reading.read_rule(self.aws, self.pipeline), Kind.RULE, self.pipeline.rule_name
+        )
+        switched = str(rule.attributes.get(names.SWITCHED_BUCKET, "")).split() if rule.is_ours else []
+        for bucket in former_buckets(step):
+            remove_entry(self.aws, self.pipeline, bucket, self._patience.retry)
+            if bucket in switched:
+                remove_switch(self.aws, self.pipeline, bucket, self._patience.retry)
+        left = [bucket for bucket in switched if bucket not in former_buckets(step)]
+        if left != switched:
+            self._call(lambda: write_switched(self.aws, self.pipeline, left), reading.RULE_MISSING)
+        # Only now: until all are gone, the function has to remember them.
+        self._call(
+            lambda: self.aws.lambda_.untag_resource(Resource=self.pipeline.function_arn, TagKeys=[FORMER_SOURCES_TAG]),
+            remote.FUNCTION_MISSING,
+        )
+
+    def _remove_switch(self, step: Step) -> None:  # noqa: ARG002 (a pipeline has one)
+        remove_switch(self.aws, self.pipeline, self.pipeline.source_bucket, self._patience.retry)
+
+    @property
+    def _triggers(self) -> TriggerRemover:
+        return TriggerRemover(self.aws, self.pipeline, self._patience)
+
+    def _remove_function(self, step: Step) -> None:
+        name = step.name
         self._call(
             lambda: self.aws.lambda_.delete_function(FunctionName=name),
             remote.FUNCTION_MISSING,
@@ -130,10 +183,10 @@ class Remover:
         self._wait_until_gone(f"function {name}", lambda: is_function_gone(self.aws, name))
 
     def _wait_until_gone(self, what: str, is_gone: Callable[[], bool]) -> None:
-        if not self.patience.until(is_gone):
+        if not self._patience.until(is_gone):
             raise AwsError(
                 f"removing the {what}",
-                f"it is still there after {self.patience.timeout_seconds:.0f} seconds",
+                f"it is still there after {self._patience.timeout_seconds:.0f} seconds",
                 "Run the command again.",
                 code="Timeout",
             )
@@ -162,7 +215,7 @@ class Remover:
             try:
                 self._call(
                     lambda: self.aws.s3.delete_bucket(Bucket=step.name, ExpectedBucketOwner=self.pipeline.account_id),
-                    remote.BUCKET_MISSING,
+                    BUCKET_MISSING,
                     propagation.is_bucket_busy,
                 )
             except ClientError as error:
@@ -182,11 +235,13 @@ class Remover:
             return self.empty_bucket(Bucket(bucket, self.pipeline.account_id))
         except AwsError as error:
             # Another teardown was faster.
-            if error.code in remote.BUCKET_MISSING:
+            if error.code in BUCKET_MISSING:
                 return []
             raise
 
-    def _remove_queue(self, name: str) -> None:
+    def _remove_queue(self, step: Step) -> None:
+        name = step.name
+
         def find() -> Any:
             return self._call(lambda: self.aws.sqs.get_queue_url(QueueName=name), remote.QUEUE_MISSING)
 
@@ -194,11 +249,11 @@ class Remover:
         if found is not None:
             self._call(lambda: self.aws.sqs.delete_queue(QueueUrl=found["QueueUrl"]), remote.QUEUE_MISSING)
             # SQS takes up to a minute; until then a setup would find a queue that is about to go.
-            self._wait_until_gone(f"dead-letter queue {name}", lambda: find() is None)
+            self._wait_until_gone(f"{step.kind.value} {name}", lambda: find() is None)
 
-    def _remove_role(self, name: str) -> None:
+    def _remove_role(self, step: Step) -> None:
         # Whatever was added to our role by hand would keep it alive (IAM: DeleteConflict).
-        iam = self.aws.iam
+        iam, name = self.aws.iam, step.name
         inline: list[str] = self._pages("list_role_policies", name, "PolicyNames")
         attached: list[dict[str, str]] = self._pages("list_attached_role_policies", name, "AttachedPolicies")
         calls: list[Callable[[], Any]] = [
@@ -227,8 +282,42 @@ class Remover:
     ) -> Any:
         """Make a call; what is missing is gone already."""
         try:
-            return self.patience.retry(call, is_temporary)
+            return self._patience.retry(call, is_temporary)
         except ClientError as error:
             if error_code(error) in missing:
                 return None
             raise
+
+
+def _is_about_one_step(error: Exception) -> bool:
+    """Whether the other steps may fare better."""
+    return isinstance(error, S3CopyError) and not isinstance(error, CredentialsError | StoppedError)
+
+
+def _removed(outcome: Outcome) -> Removed:
+    return Removed(outcome.step, outcome.error if isinstance(outcome.error, S3CopyError) else None)
+
+
+# Who removes what: one line for each kind that does not go with another.
+REMOVERS: dict[Kind, Callable[[Remover, Step], None]] = {
+    Kind.TRIGGER: Remover._remove_trigger,
+    Kind.FORMER_TRIGGER: Remover._remove_former_triggers,
+    Kind.EVENTBRIDGE_SWITCH: Remover._remove_switch,
+    Kind.RULE_TARGET: lambda remover, _: remover._triggers.remove_target(),
+    Kind.RULE: lambda remover, _: remover._triggers.remove_rule(),
+    Kind.EVENT_SOURCE_MAPPING: lambda remover, _: remover._triggers.remove_mapping(),
+    Kind.EVENT_QUEUE: Remover._remove_queue,
+    Kind.EVENT_QUEUE_ACCESS: Remover._remove_role_policy,
+    Kind.DEAD_LETTER_QUEUE_POLICY: lambda remover, _: remover._triggers.remove_dead_letter_queue_policy(),
+    Kind.PERMISSION: Remover._remove_permission,
+    Kind.RULE_PERMISSION: Remover._remove_permission,
+    Kind.FUNCTION: Remover._remove_function,
+    Kind.SOURCE_BUCKET: Remover._remove_bucket,
+    Kind.DESTINATION_BUCKET: Remover._remove_bucket,
+    Kind.UNUSED_SOURCE_BUCKET: Remover._remove_bucket,
+    Kind.UNUSED_DESTINATION_BUCKET: Remover._remove_bucket,
+    Kind.DEAD_LETTER_QUEUE: Remover._remove_queue,
+    Kind.ROLE_POLICY: Remover._remove_role_policy,
+    Kind.ROLE: Remover._remove_role,
+    Kind.LOG_GROUP: Remover._remove_log_group,
+}

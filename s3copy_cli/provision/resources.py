@@ -18,13 +18,32 @@ class Kind(str, Enum):
     DESTINATION_BUCKET_POLICY = "destination bucket policy"
     LOG_GROUP = "log group"
     DEAD_LETTER_QUEUE = "dead-letter queue"
+    DEAD_LETTER_QUEUE_POLICY = "dead-letter queue policy"
+    EVENT_QUEUE = "event queue"
     ROLE = "role"
     ROLE_POLICY = "role policy"
+    EVENT_QUEUE_ACCESS = "event queue access"
     FUNCTION = "function"
     ASYNC_INVOCATION = "async invocation"
+    EVENT_SOURCE_MAPPING = "event source mapping"
     PERMISSION = "invoke permission"
+    RULE = "rule"
+    RULE_PERMISSION = "rule's invoke permission"
+    RULE_TARGET = "rule's target"
+    EVENTBRIDGE_SWITCH = "EventBridge switch"
     TRIGGER = "trigger"
+    # Not a resource, but what has to be waited for before an old trigger may go.
+    HANDOVER = "hand-over"
+    # What the pipeline had before its buckets were changed; setup makes none of these.
+    FORMER_TRIGGER = "former trigger"
+    UNUSED_SOURCE_BUCKET = "unused source bucket"
+    UNUSED_DESTINATION_BUCKET = "unused destination bucket"
 
+
+BUCKET_POLICIES = {
+    Kind.SOURCE_BUCKET: Kind.SOURCE_BUCKET_POLICY,
+    Kind.DESTINATION_BUCKET: Kind.DESTINATION_BUCKET_POLICY,
+}
 
 # Attribute names; they are shown in plans, so they read as words.
 PUBLIC_ACCESS = "public access"
@@ -52,6 +71,12 @@ ACCEPT_PERMANENT_DELETES = "permanent deletes accepted"
 SYNC_TAGS = "sync tags"
 STORAGE_CLASS = "storage class"
 KMS_KEY = "KMS key"
+SETTINGS = "recorded settings"
+RESERVED_CONCURRENCY = "reserved concurrency"
+BOUNDARY = "permissions boundary"
+DESCRIPTION = "description"
+TAGS = "tags"
+BUCKET_KEY = "KMS key of the bucket"
 LOG_GROUP = "log group"
 LOG_FORMAT = "log format"
 MAX_RETRIES = "retries"
@@ -60,6 +85,19 @@ ON_FAILURE = "on failure"
 STATEMENT = "statement"
 EVENTS = "events"
 FUNCTION_ARN = "function"
+QUEUE_ARN = "queue"
+PREFIX = "prefix"
+SUFFIX = "suffix"
+DESTINATION_PREFIX = "destination prefix"
+VISIBILITY_SECONDS = "visibility timeout seconds"
+MAX_DELIVERIES = "deliveries before it is parked"
+BATCH_SIZE = "batch size"
+BATCH_WINDOW = "batch window seconds"
+MAX_CONCURRENCY = "maximum concurrency"
+RESPONSE_TYPES = "response types"
+DUPLICATES = "duplicates"
+PATTERN = "event pattern"
+SWITCHED_BUCKET = "turned on for"
 
 # The value of VERSIONING under which a delete leaves the object behind as a version.
 VERSIONING_ENABLED = "Enabled"
@@ -80,12 +118,14 @@ class DesiredResource:
         name: its name in AWS.
         attributes: everything about it that setup sets.
         not_applicable: why it is not to exist here; "" where it is.
+        is_adopted: it is the owner's: it must exist, and nothing of it is ever changed.
     """
 
     kind: Kind
     name: str
     attributes: Mapping[str, Any]
     not_applicable: str = ""
+    is_adopted: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +141,10 @@ class RemoteResource:
         problem: why it cannot be ours, in words, where `is_ours` is false.
         obstacle: why it cannot be made as desired although it is (or would be) ours, in words; "" where it can.
         changed_at: when it was made or last changed, for a role and a function; None where that is not known.
+        is_adopted: it is the owner's, by their own choice; then it is not ours, and nothing is wrong with that.
+        policy: of a bucket of the owner's, its policy document; {} without one, or where it may not be read.
+        notifications: for a trigger, the bucket's whole notification configuration.
+        former_buckets: for a function, the source buckets it had before and in which our trigger may still be.
     """
 
     kind: Kind
@@ -111,6 +155,10 @@ class RemoteResource:
     problem: str = ""
     obstacle: str = ""
     changed_at: datetime | None = None
+    is_adopted: bool = False
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    notifications: Mapping[str, Any] = field(default_factory=dict)
+    former_buckets: tuple[str, ...] = ()
 
 
 RemoteState = Mapping[Kind, RemoteResource]

@@ -83,7 +83,7 @@ def open_store(
             region=client.meta.region_name,
             ca_bundle=bundle,
             credentials=Credentials(aws.session),
-            locate=lambda bucket: locate(client, bucket),
+            locate=lambda bucket: locate(aws.s3_in(bucket.region), bucket.name),
             trace=trace,
             stall_seconds=stall_seconds,
             storm_seconds=storm_seconds,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 
-from awscrt.auth import AwsCredentials, AwsCredentialsProvider
+from awscrt.auth import AwsCredentials, AwsCredentialsProvider, AwsSigningConfig
 from awscrt.io import ClientBootstrap, ClientTlsContext, DefaultHostResolver, EventLoopGroup, TlsContextOptions
 from awscrt.s3 import S3Client, S3RequestTlsMode, create_default_s3_signing_config
 
@@ -16,17 +16,18 @@ class Runtime:
     """Makes clients; safe to share between threads.
 
     Args:
-        region: to sign for.
+        region: to sign for, where nothing else is said.
         ca_bundle: file of trusted certificates; unused without TLS.
         credentials: whose.
     """
 
     def __init__(self, region: str, ca_bundle: str, credentials: Credentials) -> None:
-        self._region = region
+        self.region = region
         self._ca_bundle = ca_bundle
         self._credentials = credentials
         self._group: EventLoopGroup | None = None
         self._clients: dict[float, S3Client] = {}
+        self._signing: dict[str, AwsSigningConfig] = {}
         self._lock = threading.Lock()
         self._here = threading.local()
 
@@ -49,16 +50,22 @@ class Runtime:
                     tls = ClientTlsContext(options).new_connection_options()
                 self._clients[gbps] = S3Client(
                     bootstrap=ClientBootstrap(self._group, DefaultHostResolver(self._group)),
-                    region=self._region,
+                    region=self.region,
                     tls_mode=S3RequestTlsMode.ENABLED if is_https else S3RequestTlsMode.DISABLED,
                     tls_connection_options=tls,
-                    signing_config=create_default_s3_signing_config(
-                        region=self._region,
-                        credential_provider=AwsCredentialsProvider.new_delegate(self._sign_with),
-                    ),
+                    signing_config=self.signing_config(self.region),
                     throughput_target_gbps=gbps,
                 )
             return self._clients[gbps]
+
+    def signing_config(self, region: str) -> AwsSigningConfig:
+        """How requests for buckets of this Region are signed."""
+        # Two threads at once make two that are the same.
+        if region not in self._signing:
+            self._signing[region] = create_default_s3_signing_config(
+                region=region, credential_provider=AwsCredentialsProvider.new_delegate(self._sign_with)
+            )
+        return self._signing[region]
 
     def _sign_with(self) -> AwsCredentials:
         """Called by the runtime for each request, in another of its threads than the call-backs."""

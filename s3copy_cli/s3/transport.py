@@ -28,6 +28,7 @@ from s3copy_cli.s3.answers import RETRIED_STATUS, Answer, is_worth_repeating, ma
 from s3copy_cli.s3.connection import Credentials, Location
 from s3copy_cli.s3.flight import Flight, Outcome, Upload
 from s3copy_cli.s3.runtime import Runtime
+from s3copy_cli.s3.types import Bucket
 from s3copy_cli.s3.wire import Call
 from s3copy_cli.s3.xml import MalformedAnswerError
 
@@ -59,10 +60,10 @@ class Transport:
     """Sends requests for buckets at one endpoint; safe to share between threads.
 
     Args:
-        region: to sign for.
+        region: to sign for, where a bucket names none of its own.
         ca_bundle: file of trusted certificates; unused without TLS.
         credentials: whose.
-        locate: where the requests for a bucket go.
+        locate: where the requests for a bucket go; called for one bucket at a time.
         trace: takes one line for each call; None for none.
         stall_seconds: how long a server may keep silent.
         storm_seconds: how long after its beginning a request may be repeated that meets a passing failure.
@@ -78,7 +79,7 @@ class Transport:
         region: str,
         ca_bundle: str,
         credentials: Credentials,
-        locate: Callable[[str], Location],
+        locate: Callable[[Bucket], Location],
         trace: Callable[[str], None] | None = None,
         stall_seconds: float = STALL_SECONDS,
         storm_seconds: float = STORM_SECONDS,
@@ -89,7 +90,7 @@ class Transport:
     ) -> None:
         self.clock = clock
         self._locate = locate
-        self._locations: dict[str, Location] = {}
+        self._locations: dict[Bucket, Location] = {}
         self._credentials = credentials
         self._trace = trace
         self._stall_seconds = stall_seconds
@@ -224,7 +225,7 @@ class Transport:
 
     def _begin(self, flight: Flight) -> None:
         call = flight.call
-        location = self._locations.get(call.bucket.name) or self._find(call.bucket.name)
+        location = self._locations.get(call.bucket) or self._find(call.bucket)
         headers = [
             ("Host", location.endpoint.host),
             ("User-Agent", location.user_agent),
@@ -251,6 +252,8 @@ class Transport:
                 stream = BytesIO(call.body)
             request = HttpRequest(call.method, call.path(location.endpoint), HttpHeaders(headers), stream)
             options = {"type": S3RequestType.DEFAULT, "operation_name": call.operation}
+        if call.bucket.region and call.bucket.region != self._runtime.region:
+            options["signing_config"] = self._runtime.signing_config(call.bucket.region)
         self._in_flight.add(flight)
         self._ensure_watch()
         try:
@@ -265,7 +268,7 @@ class Transport:
         if flight.is_done:
             flight.request = None
 
-    def _find(self, bucket: str) -> Location:
+    def _find(self, bucket: Bucket) -> Location:
         with self._lock:
             if bucket not in self._locations:
                 self._locations[bucket] = self._locate(bucket)
@@ -299,7 +302,7 @@ class Transport:
                 if not self._has_heard and not self._is_doubted:
                     pause = min(pause, self._doubt_seconds)
                     if waited >= self._doubt_seconds:
-                        self._ask_why(flight.call.bucket.name)
+                        self._ask_why(flight.call.bucket)
             if self._refusal is not None:
                 self._end_all(self._refusal)
             with self._lock:
@@ -322,7 +325,7 @@ class Transport:
                         return
                     self._watch = threading.current_thread()
 
-    def _ask_why(self, bucket: str) -> None:
+    def _ask_why(self, bucket: Bucket) -> None:
         """Find out, in a thread of its own, why nothing was ever heard; what cannot get better ends all requests."""
         self._is_doubted = True
         location = self._locations[bucket]

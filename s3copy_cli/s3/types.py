@@ -10,10 +10,17 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket and the account that must own it; S3 refuses every call (403) if another one does."""
+    """A bucket and the account that must own it; S3 refuses every call (403) if another one does.
+
+    Attributes:
+        name: its name.
+        owner: the account, 12 digits.
+        region: where it is; "" for the Region that the program works in.
+    """
 
     name: str
     owner: str
+    region: str = ""
 
 
 class ListedObject(NamedTuple):

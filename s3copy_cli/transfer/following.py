@@ -93,6 +93,7 @@ def follow(
     is_stopped: Callable[[], bool] = lambda: False,
     on_seen: Callable[[Seen], None] = lambda _: None,
     threads: int = THREADS,
+    destination_key: Callable[[str], str] = lambda key: key,
 ) -> list[Seen]:
     """Look at the destination until every object was seen there, at growing intervals.
 
@@ -107,6 +108,7 @@ def follow(
         is_stopped: whether to give up now.
         on_seen: called in this thread for each.
         threads: HEAD requests at the same time.
+        destination_key: what a key of the source is called at the destination.
 
     Returns:
         What was seen. What is missing was not there, or not equal, when the time was over.
@@ -120,7 +122,8 @@ def follow(
     deadline: float | None = None
 
     def look(item: _Pending) -> tuple[_Pending, Seen | None]:
-        return item, _look(store, source, destination, item.followed, clock)
+        name = destination_key(item.followed.source.key)
+        return item, _look(store, source, destination, item.followed, clock, name)
 
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="s3copy-follow") as pool:
         while not is_stopped():
@@ -163,10 +166,15 @@ def _pause(pending: list[_Pending], deadline: float | None, now: float) -> float
 
 
 def _look(
-    store: ObjectStore, source: Bucket, destination: Bucket, followed: Followed, clock: Callable[[], float]
+    store: ObjectStore,
+    source: Bucket,
+    destination: Bucket,
+    followed: Followed,
+    clock: Callable[[], float],
+    destination_key: str,
 ) -> Seen | None:
     expected = followed.source
-    there = store.head(destination, expected.key)
+    there = store.head(destination, destination_key)
     if there is None:
         return None
     if not is_copy(expected, there):

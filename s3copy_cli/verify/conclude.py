@@ -49,6 +49,7 @@ class Facts:
         recovery: which old failures have healed.
         logged: what went wrong, by key.
         watched: the keys whose last word was looked for.
+        events_waiting: how many events the event queue holds, where there is one.
     """
 
     estimates: CopyEstimates
@@ -60,6 +61,7 @@ class Facts:
     recovery: Recovery
     logged: Mapping[str, Logged]
     watched: Container[str]
+    events_waiting: int = 0
 
 
 class Sizes:
@@ -101,6 +103,7 @@ def make_explain(facts: Facts, deployed: DeployedPipeline, options: VerifyOption
         created_at=deployed.created_at,
         dropped=facts.metrics.dropped_lately,
         propagate_deletes=deployed.propagate_deletes,
+        events_waiting=facts.events_waiting,
         sync_tags=deployed.sync_tags,
     )
     return lambda result: explain(result, evidence)
@@ -151,6 +154,7 @@ def conclude(
         facts.health,
         function_name=deployed.pipeline.function_name,
         setup_command=options.setup_command,
+        events_waiting=facts.events_waiting,
     )
     return Report(
         pipeline=deployed.pipeline.name,

@@ -15,6 +15,7 @@ from s3copy_cli.verify.parked import ParkedEvent, parse_message
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeFilterType
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 MAX_MESSAGES = 1_000
 _PER_REQUEST = 10
@@ -75,7 +76,7 @@ def peek(
     with translate_errors(f"looking into the dead-letter queue {queue}"):
         try:
             depth = _depth(client, queue_url)
-            bodies = _read(client, queue_url, depth, clock)
+            messages = _read(client, queue_url, depth, clock)
         except ClientError as error:
             if error_code(error) in _MISSING_CODES:
                 return DeadLetter(queue, 0, (), 0, f"the dead-letter queue {queue} is missing")
@@ -86,9 +87,13 @@ def peek(
                 )
                 return DeadLetter(queue, 0, (), 0, reason)
             raise
-    events = tuple(event for body in bodies for event in parse_message(body, source_bucket))
-    depth = max(depth, len(bodies))
-    return DeadLetter(queue, depth, events, depth - len(bodies))
+    events = tuple(
+        event
+        for message in messages
+        for event in parse_message(message["Body"], source_bucket, message.get("MessageAttributes"))
+    )
+    depth = max(depth, len(messages))
+    return DeadLetter(queue, depth, events, depth - len(messages))
 
 
 def _depth(client: SQSClient, queue_url: str) -> int:
@@ -97,30 +102,31 @@ def _depth(client: SQSClient, queue_url: str) -> int:
     return sum(int(attributes.get(name, 0)) for name in _DEPTHS)
 
 
-def _read(client: SQSClient, queue_url: str, depth: int, clock: Callable[[], float]) -> list[str]:
-    """The bodies of the messages, each once; all are visible again afterwards.
+def _read(client: SQSClient, queue_url: str, depth: int, clock: Callable[[], float]) -> list[MessageTypeDef]:
+    """The messages, each once; all are visible again afterwards.
 
     Messages that somebody else is reading, e.g. another verify, are hidden for a while: they are waited for.
     """
     deadline = clock() + _HIDDEN_SECONDS
-    bodies: dict[str, str] = {}
+    found: dict[str, MessageTypeDef] = {}
     receipts: dict[str, str] = {}
     try:
-        while len(bodies) < MAX_MESSAGES:
-            known = len(bodies)
+        while len(found) < MAX_MESSAGES:
+            known = len(found)
             answer = client.receive_message(
                 QueueUrl=queue_url,
                 MaxNumberOfMessages=_PER_REQUEST,
                 VisibilityTimeout=_HIDDEN_SECONDS,
                 # A short poll asks only some of SQS's servers; a long one all.
-                WaitTimeSeconds=1 if len(bodies) < depth else 0,
+                WaitTimeSeconds=1 if len(found) < depth else 0,
+                MessageAttributeNames=["All"],
             )
             for message in answer.get("Messages", []):
-                bodies[message["MessageId"]] = message["Body"]
+                found[message["MessageId"]] = message
                 receipts[message["MessageId"]] = message["ReceiptHandle"]
-            if len(bodies) > known:
+            if len(found) > known:
                 continue
-            if len(bodies) >= depth or clock() >= deadline:
+            if len(found) >= depth or clock() >= deadline:
                 break
             if answer.get("Messages"):
                 # Ours again, just given back: held, so that the next request waits for the others' ones.
@@ -131,7 +137,7 @@ def _read(client: SQSClient, queue_url: str, depth: int, clock: Callable[[], flo
             depth = _depth(client, queue_url)
     finally:
         _give_back(client, queue_url, list(receipts.values()))
-    return list(bodies.values())
+    return list(found.values())
 
 
 def _give_back(client: SQSClient, queue_url: str, receipts: Sequence[str]) -> None:

@@ -48,6 +48,7 @@ class Evidence:
         created_at: when the pipeline was deployed; None if nobody knows.
         dropped: how many events Lambda dropped.
         propagate_deletes: whether deletes are carried over.
+        events_waiting: how many events the event queue holds.
         sync_tags: whether a change of tags alone is.
     """
 
@@ -61,6 +62,7 @@ class Evidence:
     created_at: datetime | None = None
     dropped: int = 0
     propagate_deletes: bool = False
+    events_waiting: int = 0
     sync_tags: bool = False
 
 
@@ -191,6 +193,8 @@ def _no_event(result: ObjectResult, evidence: Evidence) -> str:
         )
     if modified is not None and evidence.since is not None and modified < evidence.since:
         return f"the object is from {modified:%Y-%m-%d %H:%M} UTC, before the range of the logs that was read"
+    if evidence.events_waiting:
+        return f"{plural(evidence.events_waiting, 'event')} still wait in the event queue, probably its own among them"
     if evidence.dropped:
         return f"Lambda dropped {plural(evidence.dropped, 'event')}, perhaps its own"
     return "the copy is still under way, or its event was lost"

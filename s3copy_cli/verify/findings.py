@@ -34,6 +34,7 @@ def find_findings(
     *,
     function_name: str,
     setup_command: str,
+    events_waiting: int = 0,
 ) -> tuple[Finding, ...]:
     """Everything about the whole pipeline that explains what was found; the most probable cause first.
 
@@ -45,9 +46,18 @@ def find_findings(
         health: the pipeline's settings; nothing is known of them where everything is proved.
         function_name: the function.
         setup_command: the command line that restores settings.
+        events_waiting: how many events the event queue holds.
     """
     absent = objects.counts[Outcome.MISSING] + objects.counts[Outcome.DIFFERS]
     found = list(iter_obstacles(health, function_name, setup_command))
+    if absent and events_waiting:
+        found.append(
+            Finding(
+                "events_waiting",
+                f"{plural(events_waiting, 'event')} still wait in the event queue or are being followed",
+                "Run verify again in a while, or with a longer --wait.",
+            )
+        )
     if absent:
         found.extend(_iter_losses(absent, metrics, dead_letter, health))
     found.extend(_iter_odd_numbers(objects, logs, metrics))
@@ -83,6 +93,12 @@ def _iter_losses(absent: int, metrics: Metrics, dead_letter: DeadLetterReport, h
             "events_not_parked",
             f"{plural(metrics.value('destination_delivery_failures'), 'event')} could not be parked and left no trace",
             "The role needs sqs:SendMessage, and the dead-letter queue must be there. " + again,
+        )
+    if metrics.rule_failed:
+        yield Finding(
+            "rule_failed",
+            f"EventBridge could not hand {plural(metrics.rule_failed, 'event')} to the function",
+            "Those that it gave up are in the dead-letter queue. " + again,
         )
     if metrics.value("recursion_dropped"):
         yield Finding(

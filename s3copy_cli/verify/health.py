@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -25,6 +25,8 @@ class Health:
         is_trigger_allowed: whether S3 may invoke the function.
         max_event_age: seconds after which Lambda gives an event up.
         unreadable: what could not be read, and why.
+        invoker: whose permission `is_trigger_allowed` is about.
+        gaps: what else stands between the source bucket and the function, and does not work: code and words.
     """
 
     has_function: bool | None = None
@@ -37,6 +39,8 @@ class Health:
     is_trigger_allowed: bool | None = None
     max_event_age: int | None = None
     unreadable: tuple[str, ...] = ()
+    gaps: tuple[tuple[str, str], ...] = ()
+    invoker: str = "S3"
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,43 @@ def iter_obstacles(health: Health, function_name: str, setup_command: str) -> It
     if health.has_trigger is False:
         message = "the trigger is missing: the source bucket does not tell the function of new objects"
         yield Finding("trigger_missing", message, restore, setup_command)
+    for code, message in health.gaps:
+        yield Finding(code, message, restore, setup_command)
     if health.is_trigger_allowed is False:
-        yield Finding("permission_missing", "S3 is not allowed to invoke the function", restore, setup_command)
+        yield Finding(
+            "permission_missing", f"{health.invoker} is not allowed to invoke the function", restore, setup_command
+        )
+
+
+def sends_to_queue(configuration: Mapping[str, Any], queue_arn: str) -> bool:
+    """Whether a bucket's notification configuration puts new objects' events into this queue."""
+    return any(
+        entry.get("QueueArn") == queue_arn and any(str(event).startswith(_CREATED) for event in entry.get("Events", []))
+        for entry in configuration.get("QueueConfigurations", [])
+    )
+
+
+def mapping_gaps(mappings: Iterable[Mapping[str, Any]], function_arn: str) -> tuple[tuple[str, str], ...]:
+    """Whether Lambda takes events from the queue."""
+    states = [str(mapping.get("State")) for mapping in mappings if mapping.get("FunctionArn") == function_arn]
+    if not states:
+        return (("mapping_missing", "the event source mapping is missing: nothing takes events from the event queue"),)
+    if not {"Enabled", "Creating", "Enabling", "Updating"} & set(states):
+        return (("mapping_disabled", f"the event source mapping is {states[0].lower()}: events stay in the queue"),)
+    return ()
+
+
+def rule_gaps(
+    rule: Mapping[str, Any] | None, targets: Iterable[Mapping[str, Any]], function_arn: str
+) -> tuple[tuple[str, str], ...]:
+    """Whether EventBridge passes events on; None for a rule that is not there."""
+    if rule is None:
+        return (("rule_missing", "the rule is missing: EventBridge does not tell the function of new objects"),)
+    if rule.get("State") != "ENABLED":
+        return (("rule_disabled", "the rule is disabled: EventBridge does not tell the function of new objects"),)
+    if all(target.get("Arn") != function_arn for target in targets):
+        return (("target_missing", "the rule does not invoke the function"),)
+    return ()
 
 
 def has_trigger(configuration: Mapping[str, Any], function_arn: str) -> bool:
@@ -99,16 +138,16 @@ def has_trigger(configuration: Mapping[str, Any], function_arn: str) -> bool:
     return False
 
 
-def allows_bucket(policy: Mapping[str, Any], bucket_arn: str) -> bool:
-    """Whether a function's policy lets S3 invoke it for this bucket."""
+def allows(policy: Mapping[str, Any], source_arn: str, service: str = "s3.amazonaws.com") -> bool:
+    """Whether a function's policy lets a service invoke it for this bucket or rule."""
     statements = policy.get("Statement", [])
-    return any(_allows(each, bucket_arn) for each in statements if isinstance(each, dict))
+    return any(_allows(each, source_arn, service) for each in statements if isinstance(each, dict))
 
 
-def _allows(statement: Mapping[str, Any], bucket_arn: str) -> bool:
+def _allows(statement: Mapping[str, Any], source_arn: str, wanted: str) -> bool:
     principal = statement.get("Principal")
     service = principal.get("Service") if isinstance(principal, dict) else principal
-    if statement.get("Effect") != "Allow" or service not in ("s3.amazonaws.com", "*"):
+    if statement.get("Effect") != "Allow" or service not in (wanted, "*"):
         return False
     conditions = statement.get("Condition")
     if not isinstance(conditions, dict):
@@ -120,4 +159,4 @@ def _allows(statement: Mapping[str, Any], bucket_arn: str) -> bool:
         for name, value in condition.items()
         if name.lower() == "aws:sourcearn"
     ]
-    return not arns or any(fnmatchcase(bucket_arn, str(arn)) for arn in arns)
+    return not arns or any(fnmatchcase(source_arn, str(arn)) for arn in arns)

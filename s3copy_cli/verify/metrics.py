@@ -36,6 +36,7 @@ METRICS = {
 }
 # The longest time that an event waited for its execution, milliseconds; a maximum, not a sum.
 _EVENT_AGE = "event_age"
+_RULE_FAILED = "rule_failed"
 # What GetMetricData says, within an answer of 200, of a metric that it does not show; no value is not zero then.
 _NOT_SHOWN = frozenset({"Forbidden", "InternalError"})
 
@@ -62,6 +63,7 @@ class Metrics:
         unreadable: why CloudWatch could not be asked; empty if it could.
         dropped_lately: the events dropped in the last 14 days; one that was parked earlier is no longer in the queue.
         event_age_ms: the longest time that an event waited for its execution; None if nobody knows it.
+        rule_failed: events that EventBridge could not hand to the function; None without a rule, or if nobody knows it.
         throttled_lately: the executions that could not start in the last 6 hours; their events may still be waiting.
     """
 
@@ -69,6 +71,7 @@ class Metrics:
     unreadable: str = ""
     dropped_lately: int = 0
     event_age_ms: float | None = None
+    rule_failed: int | None = None
     throttled_lately: int = 0
 
     def value(self, name: str) -> int:
@@ -77,7 +80,12 @@ class Metrics:
 
 
 def read_metrics(
-    client: CloudWatchClient, function_name: str, since: datetime, now: datetime, executions: Executions
+    client: CloudWatchClient,
+    function_name: str,
+    since: datetime,
+    now: datetime,
+    executions: Executions,
+    rule_name: str = "",
 ) -> Metrics:
     """Sum the metrics, and put the log's numbers where CloudWatch knows less.
 
@@ -90,6 +98,7 @@ def read_metrics(
         since: the beginning.
         now: the time of day.
         executions: what the log says.
+        rule_name: the rule of EventBridge that invokes it; "" where none does.
 
     Raises:
         AwsError: CloudWatch failed, other than by refusing.
@@ -99,7 +108,7 @@ def read_metrics(
     found: _Found | None = None
     with translate_errors("reading the function's metrics"):
         try:
-            found = _read(client, function_name, since, now)
+            found = _read(client, function_name, since, now, rule_name)
         except ClientError as error:
             if not is_denied(error):
                 raise
@@ -114,6 +123,7 @@ def read_metrics(
         unreadable,
         found.dropped_lately,
         found.event_age_ms,
+        found.rule_failed,
         found.throttled_lately,
     )
 
@@ -153,6 +163,7 @@ class _Found:
         event_age_ms: the longest time that an event waited.
         throttled_lately: how many executions were throttled while their events may still be waiting.
         not_shown: the metrics, in CloudWatch's words, that it refused or failed to show.
+        rule_failed: events that EventBridge could not hand over; None without a rule.
     """
 
     sums: Mapping[str, int]
@@ -160,9 +171,10 @@ class _Found:
     event_age_ms: float | None
     throttled_lately: int
     not_shown: tuple[str, ...] = ()
+    rule_failed: int | None = None
 
 
-def _read(client: CloudWatchClient, function_name: str, since: datetime, now: datetime) -> _Found:
+def _read(client: CloudWatchClient, function_name: str, since: datetime, now: datetime, rule_name: str) -> _Found:
     # Datapoints are stamped with the beginning of their period, so both ends are widened to whole periods.
     until = now + timedelta(minutes=2)
     period = choose_period(since, until)
@@ -170,6 +182,13 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
     end = datetime.fromtimestamp(math.ceil(until.timestamp() / period) * period, tz=timezone.utc)
     queries = [_query(name, metric, "Sum", function_name, period) for name, metric in METRICS.items()]
     queries.append(_query(_EVENT_AGE, "AsyncEventAge", "Maximum", function_name, period))
+    if rule_name:
+        # Published only where there is something to count.
+        failed = _query(_RULE_FAILED, "FailedInvocations", "Sum", rule_name, period)
+        dimensions = [{"Name": "RuleName", "Value": rule_name}]
+        failed["MetricStat"]["Metric"] |= {"Namespace": "AWS/Events", "Dimensions": dimensions}
+        queries.append(failed)
+    rule_failed = 0.0
     sums: dict[str, float] = {}
     lately = {"dropped": 0.0, "throttles": 0.0}
     # Datapoints are stamped with the beginning of their period.
@@ -180,8 +199,10 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
     for page in pages:
         for result in page["MetricDataResults"]:
             if result.get("StatusCode") in _NOT_SHOWN:
-                not_shown.add(METRICS.get(result["Id"], "AsyncEventAge"))
-            if result["Id"] == _EVENT_AGE:
+                not_shown.add({**METRICS, _RULE_FAILED: "FailedInvocations"}.get(result["Id"], "AsyncEventAge"))
+            if result["Id"] == _RULE_FAILED:
+                rule_failed += sum(result["Values"])
+            elif result["Id"] == _EVENT_AGE:
                 ages.extend(result["Values"])
             elif result["Values"]:
                 sums[result["Id"]] = sums.get(result["Id"], 0.0) + sum(result["Values"])
@@ -195,6 +216,7 @@ def _read(client: CloudWatchClient, function_name: str, since: datetime, now: da
         max(ages, default=None),
         round(lately["throttles"]),
         tuple(sorted(not_shown)),
+        round(rule_failed) if rule_name else None,
     )
 
 

@@ -90,7 +90,7 @@ def _of_objects(report: Report, commands: Commands, *, before_repair: str) -> It
         yield f"{commands.prove} (reads the bytes where nothing else proves them)"
     elif counts[Outcome.UNPROVED]:
         yield f"make readable what could not be compared (the causes above name it), and then {commands.verify}"
-    if report.objects.absent or not (report.objects.total or report.scope.is_everything):
+    if report.objects.absent or (report.scope.is_partial and not report.objects.total):
         yield (
             f"ask for names as the source bucket {report.source_bucket} has them: without the bucket, with their case, "
             "and usually without a slash in front"

@@ -12,6 +12,11 @@ from urllib.parse import unquote_plus
 from s3copy_cli.verify.scope import as_key
 
 _MAX_TEXT = 300
+# Our words for why an event is parked, where AWS has none.
+DELIVERED_TOO_OFTEN = "DeliveredTooOften"
+NOT_DELIVERED = "NotDelivered"
+# What EventBridge adds to a message (EventBridge User Guide, "Using dead-letter queues").
+_BRIDGED_ATTRIBUTES = ("ERROR_CODE", "ERROR_MESSAGE", "EXHAUSTED_RETRY_CONDITION")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +40,25 @@ class ParkedEvent:
     event_name: str = ""
 
 
-def parse_message(body: str, source_bucket: str) -> tuple[ParkedEvent, ...]:
-    """The records in the envelope of a Lambda on-failure destination; at least one entry for every message."""
+def parse_message(
+    body: str, source_bucket: str, attributes: Mapping[str, Any] | None = None
+) -> tuple[ParkedEvent, ...]:
+    """The records in a message; at least one entry for every message.
+
+    Args:
+        body: the envelope of a Lambda on-failure destination; or the event itself, where SQS has moved it from the
+            event queue or EventBridge could not deliver it.
+        source_bucket: events about another bucket are not about an object of ours.
+        attributes: the message's, by name, as SQS gives them; EventBridge says there what happened.
+    """
     try:
         envelope = json.loads(body)
     except (ValueError, RecursionError):
         envelope = None
     if not isinstance(envelope, dict):
         return (ParkedEvent(None, "unknown", "the message is not the envelope of a failed event"),)
+    if "requestPayload" not in envelope and "requestContext" not in envelope:
+        return _bare(envelope, source_bucket, attributes or {})
     context = _mapping(envelope.get("requestContext"))
     payload = _mapping(envelope.get("responsePayload"))
     condition = _text(context.get("condition")) or "unknown"
@@ -54,6 +70,20 @@ def parse_message(body: str, source_bucket: str) -> tuple[ParkedEvent, ...]:
     return tuple(
         ParkedEvent(subject.key, condition, error, subject.event_time, request_id, subject.event_name)
         for subject in subjects
+    )
+
+
+def _bare(event: Mapping[str, Any], source_bucket: str, attributes: Mapping[str, Any]) -> tuple[ParkedEvent, ...]:
+    """The records of an event that has no envelope."""
+    told = {name: _text(_mapping(attributes.get(name)).get("StringValue")) for name in _BRIDGED_ATTRIBUTES}
+    error = ": ".join(told[name] for name in ("ERROR_CODE", "ERROR_MESSAGE") if told[name])
+    # SQS says nothing; it moves what was delivered too often.
+    condition = told["EXHAUSTED_RETRY_CONDITION"] or (NOT_DELIVERED if error else DELIVERED_TOO_OFTEN)
+    subjects = list(_iter_subjects(event, source_bucket))
+    if not subjects:
+        return (ParkedEvent(None, "unknown", error or "the message is not an event that failed"),)
+    return tuple(
+        ParkedEvent(subject.key, condition, error, subject.event_time, "", subject.event_name) for subject in subjects
     )
 
 

@@ -57,23 +57,29 @@ def named_keys(
     return list(names)
 
 
-def causes_within(causes: Iterable[Cause], covers: Callable[[str], bool]) -> tuple[Cause, ...]:
-    """What of the causes is about some keys only; errors that name no key are left out."""
+def causes_within(
+    causes: Iterable[Cause], covers: Callable[[str], bool], *, keeps_unnamed: bool = False
+) -> tuple[Cause, ...]:
+    """What of the causes is about some keys only; errors that name no key are left out, unless they are to be kept."""
     limited = []
     for cause in causes:
         subjects = {
             subject: count
             for subject, count in cause.subjects.items()
-            if subject.key is not None and covers(subject.key)
+            if (keeps_unnamed if subject.key is None else covers(subject.key))
         }
-        if subjects:
-            limited.append(replace(cause, subjects=subjects, count=sum(subjects.values()), untracked=0))
+        untracked = cause.untracked if keeps_unnamed else 0
+        if subjects or untracked:
+            count = sum(subjects.values()) + untracked
+            limited.append(replace(cause, subjects=subjects, count=count, untracked=untracked))
     return tuple(limited)
 
 
-def events_within(events: Iterable[ParkedEvent], covers: Callable[[str], bool]) -> tuple[ParkedEvent, ...]:
-    """The parked events that are about some keys only."""
-    return tuple(event for event in events if event.key is not None and covers(event.key))
+def events_within(
+    events: Iterable[ParkedEvent], covers: Callable[[str], bool], *, keeps_unnamed: bool = False
+) -> tuple[ParkedEvent, ...]:
+    """The parked events that are about some keys only; those that name no key are left out, unless to be kept."""
+    return tuple(event for event in events if (keeps_unnamed if event.key is None else covers(event.key)))
 
 
 def parked_requests(events: Iterable[ParkedEvent]) -> Mapping[str, tuple[str | None, ...]]:

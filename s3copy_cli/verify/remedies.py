@@ -61,6 +61,8 @@ _BY_CODE = {
     "InvalidRequest": "S3 does not take this copy as one request, e.g. because the object is larger than 5 GiB.",
     "ObjectTooLarge": "The object has more than 10,000 parts can hold; the function does not copy it. Copy it by other "
     "means (aws s3 cp), or put it into the source in smaller files.",
+    "KeyTooLong": "With the pipeline's destination prefix the key is longer than S3 allows. Put the object under a "
+    "shorter key, or choose a shorter prefix: '{setup} --destination-prefix P', then {again}.",
     "CopyDiffers": "The copy was not equal to the source, probably because the source changed meanwhile. Lambda "
     "retries by itself; if the object still differs, {again}.",
     "SourceChanging": "The object is overwritten faster than it can be copied. Lambda retries by itself; run verify "

@@ -7,7 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Protocol
 
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import is_denied, translate_errors
 from s3copy_cli.deployed import DeployedPipeline
+from s3copy_cli.queues import read_load
 from s3copy_cli.s3 import ObjectStore
 from s3copy_cli.verify.clock import Clock
 from s3copy_cli.verify.compare import Level, Outcome, Rules
@@ -27,7 +31,7 @@ from s3copy_cli.verify.results import ObjectResult
 from s3copy_cli.verify.scope import EVERYTHING, Scope
 from s3copy_cli.verify.spool import Entry, Sink
 from s3copy_cli.verify.tally import Showcase, Tally
-from s3copy_cli.verify.waiting import Settling, wait_for_copies
+from s3copy_cli.verify.waiting import Movement, Settling, wait_for_copies
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -153,8 +157,11 @@ def verify_pipeline(
             **parked_requests(parked.events),
         }
         if not options.scope.is_everything:
-            scan = replace(scan, causes=causes_within(scan.causes, options.scope.covers))
-            dead_letter = replace(dead_letter, events=events_within(dead_letter.events, options.scope.covers))
+            # What names no object is about the whole pipeline.
+            keeps_unnamed = not options.scope.is_partial
+            causes = causes_within(scan.causes, options.scope.covers, keeps_unnamed=keeps_unnamed)
+            events = events_within(dead_letter.events, options.scope.covers, keeps_unnamed=keeps_unnamed)
+            scan, dead_letter = replace(scan, causes=causes), replace(dead_letter, events=events)
         # An object may have changed since the walk: what a failure names is looked at once more.
         healed: set[str] = set()
         names = named_keys(scan.causes, dead_letter.events, requests)
@@ -174,11 +181,19 @@ def verify_pipeline(
             scan=scan,
             kept_days=_kept_days(deployed, options, scan),
             dead_letter=dead_letter,
-            metrics=read_metrics(services.cloudwatch, deployed.pipeline.function_name, begin, now, scan.executions),
+            metrics=read_metrics(
+                services.cloudwatch,
+                deployed.pipeline.function_name,
+                begin,
+                now,
+                scan.executions,
+                deployed.pipeline.rule_name if deployed.trigger == "eventbridge" else "",
+            ),
             health=services.look_around(deployed) if is_odd else Health(),
             recovery=Recovery(frozenset(healed), scan.succeeded_requests, requests),
             logged=logged_by_key(everything.causes, parked.events, requests),
             watched=watched,
+            events_waiting=(_events_waiting(deployed, services) or 0) if is_odd else 0,
         )
         explain = make_explain(facts, deployed, options)
         showcase, sizes, absent = Showcase(options.max_listed), Sizes(facts), 0
@@ -288,7 +303,22 @@ def _walk(
         wait=options.wait,
         clock=clock,
         on_pending=listener.on_pending,
+        is_moving=Movement(lambda: _events_waiting(deployed, services)),
     )
+
+
+def _events_waiting(deployed: DeployedPipeline, services: Services) -> int | None:
+    """How many events wait in the event queue; None where there is none, or nobody may look."""
+    if deployed.trigger != "sqs":
+        return None
+    with translate_errors(f"looking at the event queue {deployed.pipeline.event_queue_name}"):
+        try:
+            load = read_load(services.sqs, deployed.pipeline.event_queue_name)
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            return None
+    return load.total if load else None
 
 
 def _fails(result: ObjectResult, deployed: DeployedPipeline, options: VerifyOptions) -> bool:

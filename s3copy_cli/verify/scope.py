@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from s3copy_cli.errors import UsageError
+
 if TYPE_CHECKING:
+    from s3copy_cli.deployed import DeployedPipeline
     from s3copy_cli.s3 import ListedObject
 
 
@@ -37,12 +40,14 @@ class Scope:
         suffix: only keys that end so are compared.
         destination_prefix: stands before the source's whole key at the destination.
         keys: only these keys, in the order of their UTF-8 bytes, none twice; None for all.
+        is_partial: the person asked for some only of the keys that the pipeline copies.
     """
 
     source_prefix: str = ""
     suffix: str = ""
     destination_prefix: str = ""
     keys: tuple[str, ...] | None = None
+    is_partial: bool = field(default=False, compare=False)
 
     @property
     def is_everything(self) -> bool:
@@ -69,13 +74,13 @@ class Scope:
         if self.source_prefix.startswith(prefix):
             return self
         if prefix.startswith(self.source_prefix):
-            return replace(self, source_prefix=prefix)
+            return replace(self, source_prefix=prefix, is_partial=True)
         # No key begins with both.
-        return replace(self, keys=())
+        return replace(self, keys=(), is_partial=True)
 
     def limited_to(self, keys: Iterable[str]) -> Scope:
         """Only these keys."""
-        return replace(self, keys=tuple(sorted(set(keys))))
+        return replace(self, keys=tuple(sorted(set(keys))), is_partial=True)
 
     def iter_source(self, listing: Iterable[ListedObject]) -> Iterable[ListedObject]:
         """The lines of the source's listing that are to be compared."""
@@ -98,3 +103,34 @@ class Scope:
 
 
 EVERYTHING = Scope()
+
+
+def scope_of(deployed: DeployedPipeline, keys: Sequence[str] = (), prefix: str = "") -> Scope:
+    """The keys that a pipeline copies, or those of them that a person asked for.
+
+    Args:
+        deployed: the pipeline.
+        keys: these only; () for all.
+        prefix: those only that begin so; "" for all.
+
+    Raises:
+        UsageError: the pipeline does not copy what was asked for.
+    """
+    whole = Scope(deployed.prefix, deployed.suffix, deployed.destination_prefix)
+    outside = next((key for key in keys if not deployed.covers(key)), None)
+    if outside is not None:
+        raise UsageError(
+            f"looking for the object {outside!r}", f"the pipeline copies only {_in_words(deployed)}", "Name such a key."
+        )
+    if not prefix.startswith(deployed.prefix) and not deployed.prefix.startswith(prefix):
+        raise UsageError(
+            f"looking for keys that begin with {prefix!r}",
+            f"the pipeline copies only {_in_words(deployed)}",
+            "Name such a prefix, or none.",
+        )
+    return whole.limited_to(keys) if keys else whole.narrowed(prefix)
+
+
+def _in_words(deployed: DeployedPipeline) -> str:
+    limits = (("begin", deployed.prefix), ("end", deployed.suffix))
+    return "keys that " + " and ".join(f"{verb} with {affix!r}" for verb, affix in limits if affix)

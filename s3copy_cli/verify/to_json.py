@@ -27,6 +27,8 @@ def to_json(report: Report) -> dict[str, Any]:
         "compared": list(report.compared),
         "scope": {
             "prefix": report.scope.source_prefix,
+            "suffix": report.scope.suffix,
+            "destination_prefix": report.scope.destination_prefix,
             "keys": None if report.scope.keys is None else list(report.scope.keys),
         },
         "verdict": "proved" if report.is_proved else "differences",
@@ -53,6 +55,7 @@ def to_json(report: Report) -> dict[str, Any]:
             },
             "max_memory_mb": {"value": executions.max_memory_mb, "source": "log"},
             "event_age_ms": {"max": report.metrics.event_age_ms, "source": "cloudwatch"},
+            "rule_failed": {"value": report.metrics.rule_failed, "source": "cloudwatch"},
             "aged_out": {"value": aged_out(report.dead_letter), "source": "dead_letter"},
         },
         "latency": _latency(report.latency),

@@ -45,7 +45,7 @@ def find_reasons(
             that could not be read: nobody knows whether it names one of them.
     """
     about_objects = tuple(_object_reasons(objects, strict=strict, propagate_deletes=propagate_deletes))
-    if not scope.is_everything:
+    if scope.is_partial:
         nothing = () if objects.total else (f"nothing was proved: {describe_nothing(scope)}",)
         return (*about_objects, *nothing, *_unread_log_reasons(logs), *_unread_queue_reasons(dead_letter))
     reasons = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -23,11 +24,12 @@ def wait_for_copies(
     wait: float,
     clock: Clock,
     on_pending: Callable[[int], object],
+    is_moving: Callable[[], bool] = lambda: False,
 ) -> float:
     """Look again at every pending object until `wait` seconds have passed since it was first seen.
 
-    Ends early when nothing is pending, and when every pending object's own event is parked, so that no copy can
-    come any more.
+    While events still wait in a queue, and get fewer, it goes on. It ends early when nothing is pending, and when every
+    pending object's own event is parked, so that no copy can come any more.
 
     Args:
         tally: what the walk found; brought up to date.
@@ -36,11 +38,13 @@ def wait_for_copies(
         wait: seconds; 0 looks at nothing again.
         clock: time.
         on_pending: told how many objects are pending whenever that may have changed.
+        is_moving: whether the events that wait in a queue have become fewer since it was last asked.
 
     Returns:
         Seconds spent here.
     """
     started = clock.monotonic()
+    moved_at = -math.inf
     interval = _FIRST_INTERVAL
     if wait <= 0 or not tally.pending:
         return 0.0
@@ -48,15 +52,40 @@ def wait_for_copies(
     is_first = True
     while tally.pending and not _are_all_parked(tally, parked_at()):
         now = clock.monotonic()
-        left = tally.last_pending_at + wait - now
+        if is_moving():
+            moved_at = now
+        left = max(tally.last_pending_at, moved_at) + wait - now
         if left <= 0 and not is_first:
             break
         clock.sleep(max(0.0, min(interval, left)))
-        tally.revise(look_again, _IsDue(now, wait, is_first=is_first), on_pending)
+        # While the queue moves, any of them may be next.
+        is_everyone_due = is_first or now - moved_at < wait
+        tally.revise(look_again, _IsDue(now, wait, is_first=is_everyone_due), on_pending)
         on_pending(tally.pending)
         interval = min(interval * _GROWTH, _LONGEST_INTERVAL)
         is_first = False
     return clock.monotonic() - started
+
+
+class Movement:
+    """Whether a queue gets emptier.
+
+    Args:
+        depth: how many messages it holds; None where nobody knows.
+    """
+
+    def __init__(self, depth: Callable[[], int | None]) -> None:
+        self._depth = depth
+        self._least: int | None = None
+
+    def __call__(self) -> bool:
+        """Whether it holds fewer messages than ever before, and still some."""
+        depth = self._depth()
+        if not depth:
+            return False
+        is_less = self._least is None or depth < self._least
+        self._least = depth if is_less else self._least
+        return is_less
 
 
 class _IsDue:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from s3copy_cli.config import Pipeline
+from s3copy_cli.provision.choices import Choices
 from s3copy_cli.provision.desired import function_environment
-from s3copy_cli.provision.options import CopyOptions
 from s3copy_cli.provision.package import build_package
 
 from .measure import Trial
@@ -38,7 +38,7 @@ def trials(environ: Mapping[str, str], folder: Path) -> list[Trial]:
         **{name: value for name, value in environ.items() if name != "PYTHONPATH"},
         "PYTHONDONTWRITEBYTECODE": "1",  # the folder of a function is read-only
         "AWS_LAMBDA_FUNCTION_NAME": "s3copy",
-        **function_environment(Pipeline("s3copy", "000000000000", "us-east-1"), CopyOptions()),
+        **function_environment(Pipeline("s3copy", "000000000000", "us-east-1"), Choices()),
     }
 
     def start(client: str, place: Path, module: str) -> Trial:

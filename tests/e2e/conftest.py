@@ -104,10 +104,16 @@ def _runner(environ: dict[str, str], folder: Path) -> Run:
 
 
 @pytest.fixture
-def embedded(embedded_server: LocalAws) -> LocalAws:
+def embedded(embedded_server: LocalAws, empty_account: Callable[[], None]) -> LocalAws:
     """The embedded AWS with nothing in the account."""
-    _empty(embedded_server)
+    empty_account()
     return embedded_server
+
+
+@pytest.fixture
+def empty_account(embedded_server: LocalAws) -> Callable[[], None]:
+    """Remove everything from the account, without the program."""
+    return lambda: _empty(embedded_server)
 
 
 @pytest.fixture
@@ -160,17 +166,30 @@ def account(clients: Callable[[str], Any]) -> Callable[[], dict[str, list[str]]]
 
     def everything() -> dict[str, list[str]]:
         s3, iam, lambda_, logs, sqs, events = map(clients, ("s3", "iam", "lambda", "logs", "sqs", "events"))
-        mappings = lambda_.list_event_source_mappings()["EventSourceMappings"]
-        return {
-            "buckets": [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]],
+        buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+        found = {
+            "buckets": buckets,
             "roles": [role["RoleName"] for role in iam.list_roles()["Roles"]],
             "policies": [policy["PolicyName"] for policy in iam.list_policies(Scope="Local")["Policies"]],
             "users": [user["UserName"] for user in iam.list_users()["Users"]],
             "functions": [function["FunctionName"] for function in lambda_.list_functions()["Functions"]],
-            "event source mappings": [mapping["UUID"] for mapping in mappings],
+            "event source mappings": [
+                one["UUID"] for one in lambda_.list_event_source_mappings()["EventSourceMappings"]
+            ],
             "log groups": [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]],
             "queues": list(sqs.list_queues().get("QueueUrls", [])),
             "rules": [rule["Name"] for rule in events.list_rules()["Rules"]],
+            "tagged": [
+                one["ResourceARN"]
+                for one in clients("resourcegroupstaggingapi").get_resources()["ResourceTagMappingList"]
+            ],
         }
+        for bucket in buckets:
+            listing = s3.list_object_versions(Bucket=bucket)
+            found[f"in {bucket}"] = [
+                *(one["Key"] for part in ("Versions", "DeleteMarkers") for one in listing.get(part, [])),
+                *(one["Key"] for one in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", [])),
+            ]
+        return found
 
     return everything

@@ -77,7 +77,10 @@ def test_the_documented_policy_is_enough_for_the_whole_job(
     clients("lambda").update_function_configuration(FunctionName="s3copy", Timeout=3)
     clients("logs").delete_retention_policy(logGroupName="/aws/lambda/s3copy")
     clients("s3").delete_bucket_lifecycle(Bucket="s3copy-source-000000000000-us-east-1-an")
-    s3copy("setup", "--propagate-deletes", "--destination-versioning", "--sync-tags", expect=0, **person)
+    copying = ("--propagate-deletes", "--destination-versioning", "--sync-tags")
+    s3copy("setup", *copying, "--tag", "team=blue", "--log-retention", "never", expect=0, **person)
+    s3copy("setup", "--no-tags", "--log-retention", "30", expect=0, **person)
+    s3copy("plan", expect=0, **person)
 
     s3copy("teardown", "--yes", expect=0, **person)
     assert {name for name, found in account().items() if found} == {"users"}

@@ -61,6 +61,7 @@ def _load_backends() -> None:
         ("lambda", "list_functions"),
         ("logs", "describe_log_groups"),
         ("sqs", "list_queues"),
+        ("events", "list_rules"),
         ("sts", "get_caller_identity"),
     ):
         getattr(boto3.client(service, region_name=REGION), operation)()
@@ -106,6 +107,12 @@ def moto_account(data_plane_on_moto: str, monkeypatch: pytest.MonkeyPatch) -> It
     with mock_aws(config={"lambda": {"use_docker": False}}):
         _load_backends()
         yield ACCOUNT_ID
+
+
+@pytest.fixture
+def load_backends() -> Callable[[], None]:
+    """Call each service once, after moto was reset."""
+    return _load_backends
 
 
 @pytest.fixture

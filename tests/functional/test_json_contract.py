@@ -32,8 +32,10 @@ def folder(tmp_path: Path) -> Path:
 def test_each_command_prints_the_documented_keys_and_no_others(s3copy: Run, folder: Path) -> None:
     lines = {
         "setup": [["setup", "--dry-run"], ["setup"]],
+        "plan": [["plan"]],
         "deploy": [["deploy", "--dry-run"], ["deploy"]],
         "upload": [["upload", str(folder / "a.csv"), "--dry-run"]],
+        "list": [["list"]],
         "teardown": [["teardown", "--dry-run"], ["teardown", "--yes"]],
     }
     for command, variants in lines.items():

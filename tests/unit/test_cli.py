@@ -68,7 +68,7 @@ def test_help_and_version_load_neither_sdk_nor_rich(arguments: list[str]) -> Non
     assert "s3copy" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["setup", "deploy", "upload", "verify", "teardown", "local"])
+@pytest.mark.parametrize("name", ["setup", "plan", "deploy", "upload", "verify", "teardown", "local"])
 def test_each_command_has_help_with_examples(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(name, "--help") == 0
     said = capsys.readouterr().out
@@ -203,7 +203,7 @@ def test_debug_shows_the_traceback(probe: list[GlobalOptions], capsys: pytest.Ca
     assert "ZeroDivisionError: one over nothing" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["setup", "deploy", "verify", "teardown"])
+@pytest.mark.parametrize("name", ["setup", "plan", "deploy", "verify", "teardown"])
 def test_no_credentials_is_exit_4_and_says_how_to_get_either(
     name: str, capsys: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,15 +10,17 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from botocore.exceptions import ParamValidationError
+from botocore.exceptions import ClientError, ParamValidationError
 from botocore.stub import Stubber
 
+from lambda_handler.clients import Clients
 from lambda_handler.compare import ObjectState
 from lambda_handler.drive import drive
 from lambda_handler.errors import RequestError
 from lambda_handler.options import DEFAULT_OPTIONS, Options
 from lambda_handler.perform import Performer
 from lambda_handler.reconcile import Outcome, Report, reconcile
+from lambda_handler.redelivery import Receipt, Returned
 from lambda_handler.requests import (
     AbortUpload,
     BeginUpload,
@@ -38,7 +40,9 @@ from lambda_handler.requests import (
     PartSize,
     Side,
 )
+from lambda_handler.returning import Returner
 from lambda_handler.sdk import state_from_head
+from lambda_handler.settings import Settings
 
 KEY = "a b/ü+.csv"
 OWNER = "123456789012"
@@ -309,11 +313,12 @@ def test_the_parts_of_another_object_are_not_taken(look, performer) -> None:
     assert (caught.value.failure.code, caught.value.failure.permanent) == ("PreconditionFailed", False)
 
 
-def test_a_part_is_looked_at(parts, performer) -> None:
-    parts.add_response("head_object", head(PartsCount=3), {**SOURCE_OBJECT, "PartNumber": 2})
-    assert performer.perform(HeadPart(KEY, SOURCE, 2)) == PartSize(3, 3)
-    parts.add_client_error("head_object", "416", "Requested Range Not Satisfiable", 416)
-    assert performer.perform(HeadPart(KEY, SOURCE, 3)) == PartSize(0, None)
+def test_a_part_is_looked_at(clients, performer) -> None:
+    with Stubber(clients.look_at_parts()) as parts:
+        parts.add_response("head_object", head(PartsCount=3), {**SOURCE_OBJECT, "PartNumber": 2})
+        assert performer.perform(HeadPart(KEY, SOURCE, 2)) == PartSize(3, 3)
+        parts.add_client_error("head_object", "416", "Requested Range Not Satisfiable", 416)
+        assert performer.perform(HeadPart(KEY, SOURCE, 3)) == PartSize(0, None)
 
 
 def test_an_upload_is_begun_with_everything_that_s3_does_not_carry(copy, performer) -> None:
@@ -458,3 +463,71 @@ def test_what_the_sdk_refuses_to_send_is_permanent(performer) -> None:
     with pytest.raises(RequestError) as caught:
         performer.perform(BeginUpload("", SOURCE, {}))
     assert (caught.value.failure.code, caught.value.failure.permanent) == ("ParamValidationError", True)
+
+
+PREFIXED = f"copies/{KEY}"
+
+
+def with_prefix(clients: Clients, settings: Settings, prefix: str) -> Performer:
+    return Performer(clients, replace(settings, options=Options(destination_prefix=prefix)), lambda _: None)
+
+
+def test_the_destination_prefix_stands_before_the_whole_key(look, copy, clients, settings) -> None:
+    performer = with_prefix(clients, settings, "copies/")
+    look.add_response("head_object", head(), HEAD_SOURCE)
+    refuse_head(look, 404, {**HEAD_DESTINATION, "Key": PREFIXED})
+    copy.add_response("copy_object", COPIED, {**COPY_NEW, "Key": PREFIXED})
+    look.add_response("head_object", head(), HEAD_SOURCE)
+    assert run(performer).outcome is Outcome.COPIED
+
+
+def test_every_request_to_the_destination_has_the_prefix(look, copy, parts, clients, settings) -> None:
+    performer = with_prefix(clients, settings, "copies/")
+    there = {**HEAD_DESTINATION, "Key": PREFIXED}
+    look.add_response("get_object_tagging", {"TagSet": []}, there)
+    performer.perform(GetTags(Side.DESTINATION, KEY))
+    copy.add_response("delete_object", {}, {**there, "IfMatch": SOURCE.etag})
+    performer.perform(DeleteDestination(KEY, SOURCE))
+    plain = replace(SOURCE, headers={}, metadata={}, checksum_algorithm=None, checksum_type=None)
+    copy.add_response("create_multipart_upload", {"UploadId": "u"}, {**there, "Metadata": {}})
+    performer.perform(BeginUpload(KEY, plain, {}, None))
+    look.add_response("list_parts", {}, {**there, "UploadId": "u"})
+    performer.perform(ListParts(KEY, "u"))
+    look.add_response("abort_multipart_upload", {}, {**there, "UploadId": "u"})
+    performer.perform(AbortUpload(KEY, "u"))
+    part = {name: value for name, value in COPY.items() if not name.endswith("Directive")}
+    part["CopySourceIfMatch"] = SOURCE.etag
+    answer = {"CopyPartResult": {"ETag": ETAG}}
+    parts.add_response("upload_part_copy", answer, {**part, "Key": PREFIXED, "UploadId": "u", "PartNumber": 1})
+    performer.perform(CopyPart(KEY, SOURCE, "u", 1, None, 11))
+
+
+def test_a_key_that_the_prefix_makes_too_long_fails_for_good_and_in_words(look, clients, settings) -> None:
+    performer = with_prefix(clients, settings, "p" * 1024)
+    look.add_response("head_object", head(), HEAD_SOURCE)
+    report = run(performer)
+    assert report.failure is not None
+    assert (report.failure.code, report.failure.permanent) == ("KeyTooLong", True)
+    assert f"has {1024 + len(KEY.encode())} bytes, S3 allows 1024" in report.failure.message
+
+
+def test_a_key_that_would_be_too_long_has_no_copy_to_delete(look, clients, settings) -> None:
+    options = Options(propagate_deletes=True, destination_prefix="p" * 1024)
+    performer = Performer(clients, replace(settings, options=options), lambda _: None)
+    refuse_head(look, 404, HEAD_SOURCE)
+    assert run(performer, options).outcome is Outcome.ALREADY_ABSENT
+
+
+def test_messages_come_back_also_where_one_of_them_is_refused(clients) -> None:
+    arn = "arn:aws:sqs:eu-west-1:123456789012:s3copy-events"
+    returned = [Returned(Receipt(str(number), f"handle {number}", arn), number) for number in range(3)]
+    unknown = Returned(Receipt("x"), 2)
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/s3copy-events"
+    expected = [{"QueueUrl": url, "ReceiptHandle": f"handle {n}", "VisibilityTimeout": n} for n in range(3)]
+    with Stubber(clients.queues) as queues:
+        queues.add_response("change_message_visibility", {}, expected[0])
+        queues.add_client_error("change_message_visibility", "AccessDenied", expected_params=expected[1])
+        queues.add_response("change_message_visibility", {}, expected[2])
+        with pytest.raises(ClientError, match="AccessDenied"):
+            Returner(lambda: clients.queues)([*returned, unknown])
+        queues.assert_no_pending_responses()

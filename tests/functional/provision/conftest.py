@@ -13,6 +13,7 @@ from botocore.stub import Stubber
 
 from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
+from s3copy_cli.provision.choices import Choices
 from s3copy_cli.provision.desired import desired_state
 from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.package import Package
@@ -20,6 +21,7 @@ from s3copy_cli.provision.plan import Action, Change, Plan, Step
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.removal import Removed, Remover
 from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.settings import Settings
 from s3copy_cli.s3 import Bucket
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
@@ -38,6 +40,7 @@ class World:
     now: float = 0.0
     said: list[str] = field(default_factory=list)
     emptied: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -50,7 +53,8 @@ class World:
         changes: tuple[Change, ...] = (),
     ) -> None:
         """Execute a plan of one step."""
-        desired = desired_state(PIPELINE, Package(content=b"zip", code_sha256="c2hh"))
+        choices = Choices(settings=Settings(**self.settings))
+        desired = desired_state(PIPELINE, Package(content=b"zip", code_sha256="c2hh"), choices)
         executor = Executor(
             aws=self.aws,
             desired=desired,
@@ -62,6 +66,11 @@ class World:
 
     def remove(self, kind: Kind, *, empty_error: Exception | None = None) -> Removed:
         """Execute a teardown of one step."""
+        (removed,) = self.remove_all(kind, empty_error=empty_error)
+        return removed
+
+    def remove_all(self, *kinds: Kind, empty_error: Exception | None = None) -> list[Removed]:
+        """Execute a teardown of these steps."""
 
         def empty(bucket: Bucket) -> list[str]:
             self.emptied.append(bucket.name)
@@ -76,9 +85,8 @@ class World:
             empty_bucket=empty,
             on_removed=lambda _: None,
         )
-        name = desired_state(PIPELINE, Package(content=b"zip", code_sha256="c2hh")).resources[kind].name
-        (removed,) = remover.execute(Plan((Step(kind, name, Action.DELETE),)))
-        return removed
+        resources = desired_state(PIPELINE, Package(content=b"zip", code_sha256="c2hh")).resources
+        return remover.execute(Plan(tuple(Step(kind, resources[kind].name, Action.DELETE) for kind in kinds)))
 
     def queue_is(self, tags: dict[str, str]) -> None:
         """The next look at the queue finds it with these tags."""

@@ -18,6 +18,9 @@ DEFAULTS = {
     "sync_tags": False,
     "storage_class": "STANDARD",
     "kms_key_id": None,
+    "prefix": "",
+    "suffix": "",
+    "destination_prefix": "",
 }
 ALL = ("--propagate-deletes", "--destination-versioning", "--sync-tags", "--storage-class", "keep")
 
@@ -68,6 +71,9 @@ def test_all_at_once_kept_by_a_second_setup_and_by_deploy_and_turned_off(
         "sync_tags": True,
         "storage_class": "keep",
         "kms_key_id": None,
+        "prefix": "",
+        "suffix": "",
+        "destination_prefix": "",
     }
     assert versioning(pipeline) == "Enabled"
     assert "s3:DeleteObject" in allowed(pipeline)
@@ -215,7 +221,8 @@ def test_a_bucket_that_is_versioned_already_needs_no_word(s3copy: Run, pipeline:
     )
     assert "Suspended" in s3copy("setup", expect=1).stderr
     assert pending(s3copy("setup", "--destination-versioning", "--json", expect=0)) == {
-        "destination bucket": ["versioning"]
+        "destination bucket": ["versioning"],
+        "function": ["recorded settings"],
     }
     s3copy("teardown", "--yes", expect=0)
 

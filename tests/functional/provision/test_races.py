@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import remote
@@ -40,14 +41,53 @@ def create_function(pipeline: Pipeline) -> None:
     )
 
 
-# What somebody else creates, and the last write that setup may send until it notices.
-APPEARS: dict[str, tuple[Callable[[Pipeline], Any], str]] = {
-    "source bucket": (lambda p: create_bucket(p.source_bucket), ""),
-    "destination bucket": (lambda p: create_bucket(p.destination_bucket), "PutBucketPolicy"),
-    "log group": (lambda p: client("logs").create_log_group(logGroupName=p.log_group), "CreateLogGroup"),
-    "dead-letter queue": (lambda p: client("sqs").create_queue(QueueName=p.queue_name), "PutRetentionPolicy"),
-    "role": (lambda p: client("iam").create_role(RoleName=p.role_name, AssumeRolePolicyDocument=TRUST), "CreateRole"),
-    "function": (create_function, "CreateFunction"),
+def bucket_settings(name: str) -> dict[str, Any]:
+    s3, found = client("s3"), {}
+    for setting in ("tagging", "encryption", "lifecycle_configuration", "policy", "ownership_controls"):
+        try:
+            answer = getattr(s3, f"get_bucket_{setting}")(Bucket=name)
+            found[setting] = {key: value for key, value in answer.items() if key != "ResponseMetadata"}
+        except ClientError as error:
+            found[setting] = error.response["Error"]["Code"]
+    return found
+
+
+def queue_settings(pipeline: Pipeline) -> Any:
+    sqs = client("sqs")
+    url = sqs.get_queue_url(QueueName=pipeline.queue_name)["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return attributes["LastModifiedTimestamp"], sqs.list_queue_tags(QueueUrl=url).get("Tags")
+
+
+def role_settings(pipeline: Pipeline) -> Any:
+    iam = client("iam")
+    role = iam.get_role(RoleName=pipeline.role_name)["Role"]
+    policies = iam.list_role_policies(RoleName=pipeline.role_name)["PolicyNames"]
+    return role["AssumeRolePolicyDocument"], role.get("Tags"), policies
+
+
+def function_settings(pipeline: Pipeline) -> Any:
+    answer = client("lambda").get_function(FunctionName=pipeline.function_name)
+    return answer["Configuration"]["LastModified"], answer["Configuration"]["Handler"], answer.get("Tags")
+
+
+# What somebody else creates, and how it is seen that nobody has written to it.
+APPEARS: dict[str, tuple[Callable[[Pipeline], Any], Callable[[Pipeline], Any]]] = {
+    "source bucket": (lambda p: create_bucket(p.source_bucket), lambda p: bucket_settings(p.source_bucket)),
+    "destination bucket": (
+        lambda p: create_bucket(p.destination_bucket),
+        lambda p: bucket_settings(p.destination_bucket),
+    ),
+    "log group": (
+        lambda p: client("logs").create_log_group(logGroupName=p.log_group),
+        lambda p: client("logs").describe_log_groups(logGroupNamePrefix=p.log_group)["logGroups"],
+    ),
+    "dead-letter queue": (lambda p: client("sqs").create_queue(QueueName=p.queue_name), queue_settings),
+    "role": (
+        lambda p: client("iam").create_role(RoleName=p.role_name, AssumeRolePolicyDocument=TRUST),
+        role_settings,
+    ),
+    "function": (create_function, function_settings),
 }
 
 
@@ -55,12 +95,14 @@ APPEARS: dict[str, tuple[Callable[[Pipeline], Any], str]] = {
 def test_what_appears_after_the_plan_and_is_not_ours_is_not_written_to(
     s3copy: Run, pipeline: Pipeline, write_calls: list[str], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    appear, last_write = APPEARS[kind]
+    appear, look = APPEARS[kind]
     read = remote.read_remote_state
+    before: list[Any] = []
 
     def read_then_appear(*arguments: Any) -> Any:
         state = read(*arguments)
         appear(pipeline)
+        before.append(look(pipeline))
         write_calls.clear()
         return state
 
@@ -70,7 +112,8 @@ def test_what_appears_after_the_plan_and_is_not_ours_is_not_written_to(
     assert problem["code"] == "NotOurs"
     assert f"the {kind}" in problem["message"]
     assert "has no tag" in problem["message"]
-    assert ["", *write_calls][-1] == last_write
+    assert [look(pipeline)] == before
+    assert "PutBucketNotificationConfiguration" not in write_calls, "nothing is copied yet"
 
 
 def test_in_us_east_1_a_bucket_of_one_s_own_is_not_taken_for_a_new_one(
@@ -88,7 +131,8 @@ def test_in_us_east_1_a_bucket_of_one_s_own_is_not_taken_for_a_new_one(
     monkeypatch.setattr(remote, "read_remote_state", read_then_appear)
     outcome = s3copy("setup", "--region", "us-east-1", expect=1)
     assert "has no tag" in outcome.stderr
-    assert write_calls == []
+    assert "NoSuchTagSet" in bucket_settings(there.source_bucket)["tagging"]
+    assert "PutBucketNotificationConfiguration" not in write_calls
 
 
 def test_two_setups_of_ours_at_once_come_to_the_same(

@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
+from s3copy_cli.aws import translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError, CredentialsError, OwnershipError, S3CopyError
+from s3copy_cli.provision import remote
+from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.plan import Action, Change
 from s3copy_cli.provision.resources import Kind
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
 ACTIVE = {"State": "Active", "LastUpdateStatus": "Successful"}
+NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
 
 
 def test_a_role_that_lambda_can_not_assume_yet_is_waited_for(world: Any) -> None:
@@ -156,6 +161,7 @@ def test_a_bucket_that_is_still_being_deleted_is_waited_for_and_created_with_our
     rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     world.s3.add_response("get_bucket_encryption", {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}, owned)
     world.s3.add_client_error("get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration")
+    world.s3.add_response("get_bucket_versioning", {}, owned)
     world.s3.add_client_error("get_bucket_policy", "NoSuchBucketPolicy")
     world.s3.add_client_error("get_bucket_lifecycle_configuration", "NoSuchLifecycleConfiguration")
     world.s3.add_response("put_bucket_lifecycle_configuration", {}, {**owned, "LifecycleConfiguration": ANY})
@@ -186,29 +192,185 @@ def test_a_policy_for_a_role_that_is_not_visible_yet_is_repeated(world: Any) -> 
     world.done()
 
 
+# What has to be answered before a step comes to the call that is refused.
+BEFORE: dict[tuple[Kind, Action], Callable[[Any], None]] = {
+    (Kind.SOURCE_BUCKET, Action.CREATE): lambda w: w.s3.add_client_error("head_bucket", "404"),
+    (Kind.DEAD_LETTER_QUEUE, Action.CREATE): lambda w: w.sqs.add_client_error("get_queue_url", NO_QUEUE),
+    (Kind.DEAD_LETTER_QUEUE, Action.UPDATE): lambda w: w.sqs.add_response("get_queue_url", {"QueueUrl": "u"}),
+    (Kind.DEAD_LETTER_QUEUE, Action.DELETE): lambda w: w.sqs.add_response("get_queue_url", {"QueueUrl": "u"}),
+    (Kind.SOURCE_BUCKET, Action.DELETE): lambda w: w.bucket_is(PIPELINE.tags),
+    (Kind.SOURCE_BUCKET_POLICY, Action.CREATE): lambda w: w.s3.add_client_error(
+        "get_bucket_policy", "NoSuchBucketPolicy"
+    ),
+    (Kind.TRIGGER, Action.CREATE): lambda w: w.s3.add_response("get_bucket_notification_configuration", {}),
+    (Kind.TRIGGER, Action.DELETE): lambda w: w.s3.add_response(
+        "get_bucket_notification_configuration",
+        {"LambdaFunctionConfigurations": [{"Id": "s3copy-copy", "LambdaFunctionArn": "arn", "Events": ["s3:*"]}]},
+    ),
+    (Kind.ROLE, Action.DELETE): lambda w: (
+        w.iam.add_response("list_role_policies", {"PolicyNames": []}),
+        w.iam.add_response("list_attached_role_policies", {"AttachedPolicies": []}),
+    )[0],
+}
+CREATE, UPDATE, DELETE = Action.CREATE, Action.UPDATE, Action.DELETE
+
+
 @pytest.mark.parametrize(
-    ("stub", "kind", "operation", "permission"),
+    ("service", "kind", "action", "operation", "permission"),
     [
-        (lambda w: w.s3, Kind.SOURCE_BUCKET, "create_bucket", "s3:CreateBucket"),
-        (lambda w: w.iam, Kind.ROLE, "create_role", "iam:CreateRole"),
-        (lambda w: w.iam, Kind.ROLE_POLICY, "put_role_policy", "iam:PutRolePolicy"),
-        (lambda w: w.sqs, Kind.DEAD_LETTER_QUEUE, "create_queue", "sqs:CreateQueue"),
-        (lambda w: w.lambda_, Kind.FUNCTION, "create_function", "lambda:CreateFunction"),
-        (lambda w: w.lambda_, Kind.PERMISSION, "add_permission", "lambda:AddPermission"),
+        ("s3", Kind.SOURCE_BUCKET, CREATE, "head_bucket", "s3:ListBucket"),
+        ("s3", Kind.SOURCE_BUCKET, CREATE, "create_bucket", "s3:CreateBucket"),
+        ("s3", Kind.SOURCE_BUCKET_POLICY, CREATE, "put_bucket_policy", "s3:PutBucketPolicy"),
+        ("s3", Kind.TRIGGER, CREATE, "put_bucket_notification_configuration", "s3:PutBucketNotification"),
+        ("s3", Kind.TRIGGER, DELETE, "put_bucket_notification_configuration", "s3:PutBucketNotification"),
+        ("s3", Kind.SOURCE_BUCKET, DELETE, "delete_bucket", "s3:DeleteBucket"),
+        ("iam", Kind.ROLE, CREATE, "create_role", "iam:CreateRole"),
+        ("iam", Kind.ROLE, UPDATE, "update_assume_role_policy", "iam:UpdateAssumeRolePolicy"),
+        ("iam", Kind.ROLE_POLICY, CREATE, "put_role_policy", "iam:PutRolePolicy"),
+        ("iam", Kind.ROLE_POLICY, DELETE, "delete_role_policy", "iam:DeleteRolePolicy"),
+        ("iam", Kind.ROLE, DELETE, "delete_role", "iam:DeleteRole"),
+        ("sqs", Kind.DEAD_LETTER_QUEUE, CREATE, "create_queue", "sqs:CreateQueue"),
+        ("sqs", Kind.DEAD_LETTER_QUEUE, UPDATE, "set_queue_attributes", "sqs:SetQueueAttributes"),
+        ("sqs", Kind.DEAD_LETTER_QUEUE, DELETE, "delete_queue", "sqs:DeleteQueue"),
+        ("logs", Kind.LOG_GROUP, CREATE, "create_log_group", "logs:CreateLogGroup"),
+        ("logs", Kind.LOG_GROUP, UPDATE, "put_retention_policy", "logs:PutRetentionPolicy"),
+        ("logs", Kind.LOG_GROUP, DELETE, "delete_log_group", "logs:DeleteLogGroup"),
+        ("lambda_", Kind.FUNCTION, CREATE, "create_function", "lambda:CreateFunction"),
+        ("lambda_", Kind.FUNCTION, DELETE, "delete_function", "lambda:DeleteFunction"),
+        ("lambda_", Kind.PERMISSION, CREATE, "add_permission", "lambda:AddPermission"),
+        ("lambda_", Kind.PERMISSION, DELETE, "remove_permission", "lambda:RemovePermission"),
+        (
+            "lambda_",
+            Kind.ASYNC_INVOCATION,
+            CREATE,
+            "put_function_event_invoke_config",
+            "lambda:PutFunctionEventInvokeConfig",
+        ),
     ],
 )
 def test_a_refusal_names_the_missing_permission(
-    world: Any, stub: Callable[[Any], Stubber], kind: Kind, operation: str, permission: str
+    world: Any, service: str, kind: Kind, action: Action, operation: str, permission: str
 ) -> None:
-    if kind is Kind.SOURCE_BUCKET:
-        world.s3.add_client_error("head_bucket", "404")
-    if kind is Kind.DEAD_LETTER_QUEUE:
-        world.sqs.add_client_error("get_queue_url", "AWS.SimpleQueueService.NonExistentQueue")
-    stub(world).add_client_error(operation, "AccessDenied", "User x is not authorized", http_status_code=403)
+    if operation != "head_bucket":
+        BEFORE.get((kind, action), lambda _: None)(world)
+    stub: Stubber = getattr(world, service)
+    stub.add_client_error(operation, "AccessDenied", "User x is not authorized", http_status_code=403)
+    error: Any
+    if action is Action.DELETE:
+        error = world.remove(kind).error
+    elif operation == "head_bucket":
+        # Whether it is theirs or only hidden cannot be told: it is not touched, and both are said after a second look.
+        stub.add_client_error(operation, "AccessDenied", http_status_code=403)
+        with pytest.raises(OwnershipError, match=permission):
+            world.take(kind, action)
+        return
+    else:
+        changes = (Change(names.RETENTION_SECONDS, 60, 1_209_600),) if kind is Kind.DEAD_LETTER_QUEUE else ()
+        with pytest.raises(AwsError) as caught:
+            world.take(kind, action, changes=changes)
+        error = caught.value
+    assert permission in error.hint
+    assert error.code == "AccessDenied"
+    world.done()
+
+
+READS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
+    "s3:GetBucketTagging": (
+        "s3",
+        "get_bucket_tagging",
+        lambda w: remote.read_bucket_ownership(w.aws, PIPELINE, B, "b"),
+    ),
+    "s3:GetBucketNotification": (
+        "s3",
+        "get_bucket_notification_configuration",
+        lambda w: remote.notification_configuration(w.aws, PIPELINE),
+    ),
+    "s3:GetLifecycleConfiguration": (
+        "s3",
+        "get_bucket_lifecycle_configuration",
+        lambda w: remote.lifecycle_configuration(w.aws, PIPELINE, "b"),
+    ),
+    "s3:GetBucketPolicy": ("s3", "get_bucket_policy", lambda w: remote.bucket_policy(w.aws, PIPELINE, "b")),
+    "logs:DescribeLogGroups": ("logs", "describe_log_groups", lambda w: remote.read_log_group(w.aws, PIPELINE)),
+    "sqs:GetQueueUrl": ("sqs", "get_queue_url", lambda w: remote.read_queue(w.aws, PIPELINE)),
+    "iam:GetRole": ("iam", "get_role", lambda w: remote.read_role(w.aws, PIPELINE)),
+    "lambda:GetFunction": ("lambda_", "get_function", lambda w: remote.read_function(w.aws, PIPELINE)),
+}
+B = Kind.SOURCE_BUCKET
+
+
+@pytest.mark.parametrize("permission", READS)
+def test_who_may_not_look_is_told_which_permission_it_takes(world: Any, permission: str) -> None:
+    service, operation, read = READS[permission]
+    if operation == "get_bucket_tagging":
+        world.s3.add_response("head_bucket", {})
+    getattr(world, service).add_client_error(operation, "AccessDeniedException", "no", http_status_code=403)
+    with pytest.raises(AwsError) as caught, translate_errors("reading"):
+        read(world)
+    assert permission in caught.value.hint
+    world.done()
+
+
+@pytest.mark.parametrize("code", ["Throttling", "TooManyRequestsException", "SlowDown", "ThrottlingException"])
+@pytest.mark.parametrize(
+    ("service", "kind", "operation"),
+    [
+        ("iam", Kind.ROLE, "create_role"),
+        ("logs", Kind.LOG_GROUP, "create_log_group"),
+        ("lambda_", Kind.FUNCTION, "create_function"),
+        ("lambda_", Kind.PERMISSION, "add_permission"),
+    ],
+)
+def test_throttling_that_outlasts_the_sdk_s_own_attempts_says_to_wait(
+    world: Any, service: str, kind: Kind, operation: str, code: str
+) -> None:
+    getattr(world, service).add_client_error(operation, code, "Rate exceeded", http_status_code=429)
     with pytest.raises(AwsError) as caught:
         world.take(kind)
-    assert permission in caught.value.hint
-    assert caught.value.code == "AccessDenied"
+    assert "slow down" in caught.value.hint
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "answers"),
+    [
+        (Kind.FUNCTION, "update_function_configuration", {"get_function_configuration": ACTIVE}),
+        (Kind.PERMISSION, "add_permission", {}),
+        (Kind.ASYNC_INVOCATION, "put_function_event_invoke_config", {}),
+    ],
+)
+def test_an_update_in_progress_is_waited_for_by_each_call(
+    world: Any, kind: Kind, operation: str, answers: dict[str, Any]
+) -> None:
+    message = "The operation cannot be performed at this time. An update is in progress for resource: arn"
+    for _ in range(2):
+        world.lambda_.add_client_error(operation, "ResourceConflictException", message)
+    world.lambda_.add_response(operation, {})
+    for name, answer in answers.items():
+        world.lambda_.add_response(name, answer)
+    is_update = kind is Kind.FUNCTION
+    changes = (Change(names.MEMORY, 128, 256),) if is_update else ()
+    world.take(kind, Action.UPDATE if is_update else Action.CREATE, changes=changes)
+    world.done()
+    assert world.now > 0
+
+
+def test_an_overlap_that_only_s3_sees_names_the_entries(world: Any) -> None:
+    """An entry that appears between our look and our call."""
+    theirs = {"Id": "theirs", "QueueArn": "arn:theirs", "Events": ["s3:ObjectCreated:Put"]}
+    world.s3.add_response("get_bucket_notification_configuration", {})
+    world.s3.add_client_error(
+        "put_bucket_notification_configuration",
+        "InvalidArgument",
+        "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are "
+        "overlapping for the same event type.",
+    )
+    world.s3.add_response("get_bucket_notification_configuration", {"QueueConfigurations": [theirs]})
+    with pytest.raises(OwnershipError) as caught:
+        world.take(Kind.TRIGGER)
+    assert "theirs" in caught.value.happened
+    assert caught.value.code == "TriggerOverlap"
+    world.done()
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"])

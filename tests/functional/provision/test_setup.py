@@ -167,28 +167,6 @@ def test_other_people_s_rules_statements_and_triggers_stay(s3copy: Run, pipeline
     assert [entry["Id"] for entry in configuration["LambdaFunctionConfigurations"]] == ["s3copy-copy"]
 
 
-@pytest.mark.parametrize("killed_after", range(1, 12))
-def test_killed_after_any_step_and_run_again(s3copy: Run, monkeypatch: pytest.MonkeyPatch, killed_after: int) -> None:
-    from s3copy_cli.provision.execute import Executor
-
-    ensure = Executor._ensure
-    taken: list[Any] = []
-
-    def ensure_then_die(self: Executor, step: Any) -> None:
-        ensure(self, step)
-        taken.append(step)
-        if len(taken) == killed_after:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Executor, "_ensure", ensure_then_die)
-    assert s3copy("setup", expect=130).exit_code == 130
-    monkeypatch.setattr(Executor, "_ensure", ensure)
-
-    again = s3copy("setup", "--json", expect=0)
-    assert list(actions(again).values()) == ["keep"] * killed_after + ["create"] * (12 - killed_after)
-    assert set(actions(s3copy("setup", "--json", expect=0)).values()) == {"keep"}
-
-
 def test_deploy_updates_code_only_if_it_differs(s3copy: Run, write_calls: list[str]) -> None:
     s3copy("setup", expect=0)
     write_calls.clear()

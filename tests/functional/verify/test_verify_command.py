@@ -162,7 +162,7 @@ def test_named_keys_only(world: Any, s3copy: Run) -> None:
     world.log("[ERROR] KeyError: 'x'\nTraceback (most recent call last):\n  File x")
     data = s3copy("verify", "a", *NOW, "--json", expect=0).data
     assert (data["counts"]["proved"], data["counts"]["source_objects"]) == (1, 1)
-    assert data["scope"] == {"prefix": "", "keys": ["a"]}
+    assert data["scope"] == {"prefix": "", "suffix": "", "destination_prefix": "", "keys": ["a"]}
     assert data["logs"]["errors"] == []
     assert data["dead_letter"]["parked"] == []
     data = s3copy("verify", "b", "a", *NOW, "--json", expect=3).data
@@ -198,7 +198,7 @@ def test_keys_of_a_prefix_only(world: Any, s3copy: Run) -> None:
     world.put_copy("zz")
     data = s3copy("verify", "--prefix", "in/", "--json", expect=0).data
     assert sigils(data) == {"in/a": "=", "in/x": "-"}
-    assert data["scope"] == {"prefix": "in/", "keys": None}
+    assert data["scope"] == {"prefix": "in/", "suffix": "", "destination_prefix": "", "keys": None}
     assert s3copy("verify", "--prefix", "in/", "--strict", "--json", expect=3).data["counts"]["extra"] == 1
     # A wrong prefix must not look like a success.
     text = s3copy("verify", "--prefix", "nothing/", expect=3).stdout

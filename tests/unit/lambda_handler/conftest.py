@@ -281,13 +281,13 @@ def bridged() -> Callable[..., dict[str, Any]]:
 def queued() -> Callable[..., dict[str, Any]]:
     """Makes the event of a queue: one message for each body; its id is its number."""
 
-    def make(*bodies: object) -> dict[str, Any]:
+    def make(*bodies: object, deliveries: int = 1) -> dict[str, Any]:
         records = [
             {
                 "messageId": str(number),
-                "receiptHandle": "handle",
+                "receiptHandle": f"handle {number}",
                 "body": body if isinstance(body, str) else json.dumps(body),
-                "attributes": {},
+                "attributes": {"ApproximateReceiveCount": str(deliveries)},
                 "messageAttributes": {},
                 "eventSource": "aws:sqs",
                 "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:q",

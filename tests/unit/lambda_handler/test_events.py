@@ -17,6 +17,7 @@ from lambda_handler.events import (
     iter_messages,
 )
 from lambda_handler.options import Options
+from lambda_handler.redelivery import Receipt, read_receipt
 
 # The machine may be busy with other tests: how long one example takes says nothing.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -255,8 +256,8 @@ def test_messages_of_a_queue_hold_any_kind_of_event(record, bridged, queued) -> 
     test_event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": SOURCE}
     event = queued({"Records": [record("a+b"), record("c")]}, bridged("a+b"), test_event, "no json", "[]")
     assert is_from_queue(event)
-    read = [(message.queue_id, list(message.items)) for message in iter_messages(event, SOURCE)]
-    assert [queue_id for queue_id, _ in read] == ["0", "1", "2", "3", "4"]
+    read = [(message.receipt, list(message.items)) for message in iter_messages(event, SOURCE)]
+    assert [receipt.message_id for receipt, _ in read] == ["0", "1", "2", "3", "4"]
     assert [[getattr(item, "key", None) for item in items] for _, items in read] == [
         ["a b", "c"],
         ["a+b"],
@@ -269,10 +270,36 @@ def test_messages_of_a_queue_hold_any_kind_of_event(record, bridged, queued) -> 
 
 def test_what_came_without_a_queue_is_one_message(record) -> None:
     (message,) = iter_messages({"Records": [record("a"), record("b")]}, SOURCE)
-    assert message.queue_id is None
+    assert message.receipt is None
     assert len(list(message.items)) == 2
 
 
 @pytest.mark.parametrize("event", [None, {}, {"Records": []}, {"Records": [{"eventSource": "aws:sqs"}]}])
 def test_what_is_no_queue(event: object) -> None:
     assert not is_from_queue(event)
+
+
+FILTER = Options(prefix="in/", suffix=".csv")
+
+
+@pytest.mark.parametrize(
+    ("key", "is_covered"),
+    [("in/a.csv", True), ("in/.csv", True), ("in/a.CSV", False), ("out/a.csv", False), ("in/a.txt", False)],
+)
+def test_keys_outside_of_prefix_and_suffix_are_ignored(record, bridged, key: str, is_covered: bool) -> None:
+    for event in ({"Records": [record(key)]}, bridged(key)):
+        (item,) = iter_items(event, SOURCE, FILTER)
+        assert isinstance(item, Hint if is_covered else Ignored)
+        assert item.key == key
+
+
+def test_the_prefix_is_that_of_the_decoded_key(record) -> None:
+    (item,) = iter_items({"Records": [record("b%C3%BCro+1/a")]}, SOURCE, Options(prefix="büro 1/"))
+    assert isinstance(item, Hint)
+
+
+@pytest.mark.parametrize(("told", "deliveries"), [("3", 3), ("x", 1), (None, 1), (7, 1), ("\u00b2", 1)])
+def test_a_message_tells_how_often_it_was_delivered(told: object, deliveries: int) -> None:
+    receipt = read_receipt({"messageId": "m", "attributes": {"ApproximateReceiveCount": told}})
+    assert receipt.deliveries == deliveries
+    assert read_receipt({"messageId": "m", "attributes": None}) == Receipt("m")

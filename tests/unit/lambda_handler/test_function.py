@@ -23,12 +23,21 @@ def lines() -> list[str]:
 
 
 @pytest.fixture
-def function(buckets, lines, epoch) -> Function:
+def returned() -> list[Any]:
+    """What came back to the queue: message ids and seconds."""
+    return []
+
+
+@pytest.fixture
+def function(buckets, lines, epoch, returned) -> Function:
     ticks = itertools.count()
     surroundings = Surroundings(
         write=lines.append,
         now=lambda: epoch + timedelta(seconds=10),
         monotonic=lambda: next(ticks) / 4,
+        return_messages=lambda messages: returned.extend(
+            (one.receipt.message_id, one.delay_seconds) for one in messages
+        ),
     )
     settings = Settings("p", "p-source", "p-destination", "1" * 12)
 
@@ -191,6 +200,60 @@ def test_a_queue_whose_messages_all_failed_gets_an_error(function, record, queue
     fail_with("denied", RequestError(Failure("AccessDenied", "no", "HeadObject", permanent=True)))
     with pytest.raises(CopyFailed, match="2 of 2 records failed"):
         function(queued({"Records": [record("denied")]}, "junk"), CONTEXT)
+
+
+@pytest.mark.parametrize(("deliveries", "seconds"), [(1, 2), (2, 8), (3, 32), (4, 60), (1000, 60)])
+def test_failed_messages_come_back_soon_and_others_do_not(
+    function, buckets, returned, record, queued, fail_with, deliveries: int, seconds: int
+) -> None:
+    buckets.write_source("good", b"abc")
+    fail_with("bad", RequestError(Failure("InternalError", "no", "HeadObject")))
+    function(queued({"Records": [record("bad")]}, {"Records": [record("good")]}, deliveries=deliveries), CONTEXT)
+    assert returned == [("0", seconds)]
+
+
+def test_messages_that_all_failed_come_back_soon_as_well(function, returned, queued) -> None:
+    with pytest.raises(CopyFailed):
+        function(queued("junk", "junk"), CONTEXT)
+    assert returned == [("0", 2), ("1", 2)]
+
+
+def test_messages_that_cannot_be_given_back_are_still_reported(
+    function, buckets, lines, read_lines, record, queued, monkeypatch
+) -> None:
+    buckets.write_source("sample.csv", b"abc")
+
+    def refuse(_: object) -> None:
+        raise PermissionError("not allowed")
+
+    around = function._around
+    monkeypatch.setattr(function, "_around", Surroundings(around.write, around.now, around.monotonic, refuse))
+    answer = function(queued("junk", {"Records": [record()]}), CONTEXT)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "0"}]}
+    warning = next(line for line in read_lines(lines) if line["level"] == "WARNING")
+    assert (warning["messages"], warning["reason"]) == (1, "PermissionError: not allowed")
+
+
+def test_a_batch_begins_no_message_that_it_has_no_time_for(
+    function, buckets, lines, read_lines, record, queued, returned
+) -> None:
+    """They come back at once; the first is begun in any case, so that something happens with each delivery."""
+    for key in "abc":
+        buckets.write_source(key, b"abc")
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000 if not buckets.sent else 29_000)
+    answer = function(queued(*({"Records": [record(key)]} for key in "abc")), context)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "2"}]}
+    assert sorted(buckets.destination) == ["a"]
+    assert returned == [("1", 0), ("2", 0)]
+    assert read_lines(lines)[-1]["not_begun"] == 2
+
+
+def test_without_a_queue_every_record_is_begun(function, buckets, lines, read_lines, record) -> None:
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000 if not buckets.sent else 29_000)
+    function({"Records": [record("a"), record("b")]}, context)
+    summary = read_lines(lines)[-1]
+    assert summary["records"] == 2
+    assert "not_begun" not in summary
 
 
 def test_an_event_of_eventbridge_is_followed(function, buckets, bridged) -> None:

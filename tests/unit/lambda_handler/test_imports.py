@@ -21,6 +21,7 @@ PURE = {
     "multipart",
     "options",
     "reconcile",
+    "redelivery",
     "requests",
     "settings",
     "strategy",

@@ -55,7 +55,7 @@ def test_nothing_of_the_users_aws_settings_reaches_the_function(paths: LocalPath
         "AWS_EC2_METADATA_DISABLED": "true",
     }
     assert not {"S3COPY_LOCAL", "https_proxy", "PYTHONSTARTUP"} & set(environment)
-    assert environment["SERVICES"] == "s3,iam,sts,lambda,sqs,logs,cloudwatch,events,kms"
+    assert environment["SERVICES"] == "s3,iam,sts,lambda,sqs,logs,cloudwatch,events,kms,tagging"
     assert environment["DOCKER_HOST"] == f"unix://{paths.temporary_dir}/no-docker.sock"
 
 

@@ -46,6 +46,7 @@ class LambdaService(SimpleNamespace):
         self._acquire_execution_slot: Callable[..., Any] = acquire
         self._release_execution_slot: Callable[..., None] = release
         self.invoke_async_with_retry: Callable[..., None] = invoke
+        self._run_sqs_batch: Callable[..., None] = self.run
 
     def run(self, func: str) -> None:
         slot, limit = self._acquire_execution_slot(func)
@@ -80,6 +81,17 @@ def test_events_wait_until_all_are_done() -> None:
         service.invoke_async_with_retry(str(number))
     service.finish()
     assert service.results == ["done"] * 40
+    assert (service.most, service.free) == (2, 2)
+
+
+def test_batches_of_a_queue_wait_as_well() -> None:
+    service = LambdaService()
+    queue_asynchronous_events(service)
+    service.threads = [threading.Thread(target=service._run_sqs_batch, args=(str(one),)) for one in range(10)]
+    for thread in service.threads:
+        thread.start()
+    service.finish()
+    assert service.results == ["done"] * 10
     assert (service.most, service.free) == (2, 2)
 
 

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from s3copy_cli.config import Pipeline
-from s3copy_cli.provision.notifications import describe_overlap, trigger_entry, with_entry, without_entry
+from s3copy_cli.provision.notifications import (
+    describe_overlap,
+    describe_unknown,
+    find_entry,
+    notified_by,
+    trigger_entry,
+    unknown_elements,
+    with_entry,
+    with_eventbridge,
+    without_entry,
+)
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
 OURS = trigger_entry(PIPELINE)
@@ -74,3 +84,56 @@ def test_merging_replaces_ours_and_keeps_everybody_else_s() -> None:
     merged = with_entry(configuration, OURS)
     assert merged == {"LambdaFunctionConfigurations": [theirs, OURS], "EventBridgeConfiguration": {}}
     assert without_entry(merged, OURS["Id"])["LambdaFunctionConfigurations"] == [theirs]
+
+
+@pytest.mark.parametrize("before", ["LambdaFunctionConfigurations", "QueueConfigurations", "TopicConfigurations"])
+@pytest.mark.parametrize("queue_arn", ["", "arn:of:queue"])
+def test_ours_is_replaced_whatever_kind_it_was(before: str, queue_arn: str) -> None:
+    entry = trigger_entry(PIPELINE, queue_arn=queue_arn, prefix="in/", suffix=".csv")
+    assert notified_by(entry) == (queue_arn or PIPELINE.function_arn)
+    merged = with_entry({before: [{"Id": OURS["Id"]}], "EventBridgeConfiguration": {}}, entry)
+    kind = "QueueConfigurations" if queue_arn else "LambdaFunctionConfigurations"
+    assert merged == {kind: [entry], "EventBridgeConfiguration": {}}
+    assert find_entry(merged, OURS["Id"]) == entry
+    assert without_entry(merged, OURS["Id"]) == {"EventBridgeConfiguration": {}}
+    assert with_eventbridge(merged, is_on=False) == {kind: [entry]}
+
+
+def test_what_limits_the_other_entry_is_said() -> None:
+    theirs = entry("s3:ObjectCreated:Put", prefix="in/", suffix=".csv", TopicArn="t")
+    assert describe_overlap({"TopicConfigurations": [theirs]}, OURS).endswith(
+        "notifies t of s3:ObjectCreated:Put with prefix 'in/' and suffix '.csv'"
+    )
+
+
+KNOWN = """<?xml version="1.0" encoding="UTF-8"?>
+<NotificationConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+<TopicConfiguration><Id>t</Id><Topic>a</Topic><Event>e</Event></TopicConfiguration>
+<CloudFunctionConfiguration><Id>f</Id><CloudFunction>a</CloudFunction><Event>e</Event><Event>e2</Event><Filter><S3Key>
+<FilterRule><Name>Prefix</Name><Value>in/</Value></FilterRule></S3Key></Filter></CloudFunctionConfiguration>
+<EventBridgeConfiguration/></NotificationConfiguration>"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "unknown"),
+    [
+        ("", "", []),
+        (
+            "<EventBridgeConfiguration/>",
+            "<WebhookConfiguration><Id>w</Id></WebhookConfiguration>",
+            ["WebhookConfiguration"],
+        ),
+        ("<Topic>a</Topic>", "<Topic>a</Topic><Delay>3</Delay>", ["Delay"]),
+        ("</S3Key>", "</S3Key><S3Metadata/>", ["S3Metadata"]),
+        ("<EventBridgeConfiguration/>", "<EventBridgeConfiguration><Bus>b</Bus></EventBridgeConfiguration>", ["Bus"]),
+    ],
+)
+def test_what_this_sdk_does_not_read_is_noticed(old: str, new: str, unknown: list[str]) -> None:
+    assert unknown_elements(KNOWN.replace(old, new, 1).encode()) == unknown
+    assert bool(describe_unknown(unknown)) == bool(unknown)
+    assert all(name in describe_unknown(unknown) for name in unknown)
+
+
+@pytest.mark.parametrize("document", [b"", b"<broken"])
+def test_an_answer_without_a_document_has_nothing_unknown(document: bytes) -> None:
+    assert unknown_elements(document) == []

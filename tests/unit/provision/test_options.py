@@ -13,6 +13,7 @@ from lambda_handler.settings import read_settings
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import ExitCode, S3CopyError, UsageError
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.choices import Choices
 from s3copy_cli.provision.desired import DesiredState, desired_state, function_environment
 from s3copy_cli.provision.options import (
     CopyOptions,
@@ -26,6 +27,7 @@ from s3copy_cli.provision.options import (
 from s3copy_cli.provision.package import Package
 from s3copy_cli.provision.plan import Action, plan_deploy, plan_setup
 from s3copy_cli.provision.resources import Kind, RemoteResource
+from s3copy_cli.provision.settings import Settings
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
 KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -45,8 +47,8 @@ def function_with(environment: dict[str, str]) -> RemoteResource:
     return RemoteResource(Kind.FUNCTION, "s3copy", True, True, option_attributes(environment))
 
 
-def desired(**arguments: Any) -> DesiredState:
-    return desired_state(PIPELINE, Package(content=b"zip", code_sha256="c2hh"), **arguments)
+def desired(**choices: Any) -> DesiredState:
+    return desired_state(PIPELINE, Package(content=b"zip", code_sha256="c2hh"), Choices(**choices))
 
 
 def as_desired(state: DesiredState, versioning: str = "off") -> dict[Kind, RemoteResource]:
@@ -66,7 +68,7 @@ def test_what_is_deployed_is_read_back(chosen: CopyOptions) -> None:
 
 @given(chosen=options)
 def test_the_function_reads_what_is_written(chosen: CopyOptions) -> None:
-    settings = read_settings(function_environment(PIPELINE, chosen))
+    settings = read_settings(function_environment(PIPELINE, Choices(chosen)))
     assert settings.options.propagate_deletes == chosen.propagate_deletes
     assert settings.options.sync_tags == chosen.sync_tags
     assert settings.options.storage_class == chosen.storage_class
@@ -75,7 +77,7 @@ def test_the_function_reads_what_is_written(chosen: CopyOptions) -> None:
 
 def test_defaults_leave_no_variable() -> None:
     assert option_environment(CopyOptions()) == {}
-    assert set(function_environment(PIPELINE, CopyOptions())) == {
+    assert set(function_environment(PIPELINE, Choices())) == {
         "S3COPY_PIPELINE",
         "S3COPY_SOURCE_BUCKET",
         "S3COPY_DESTINATION_BUCKET",
@@ -220,7 +222,7 @@ def test_the_ways_on(versioning: str) -> None:
     accepted = desired(options=CopyOptions(propagate_deletes=True, accept_permanent_deletes=True))
     assert Kind.DESTINATION_BUCKET not in {step.kind for step in plan_setup(accepted, as_desired(desired())).pending}
 
-    versioned = desired(options=CopyOptions(propagate_deletes=True), destination_versioning=True)
+    versioned = desired(options=CopyOptions(propagate_deletes=True), settings=Settings(destination_versioning=True))
     steps = {step.kind: step for step in plan_setup(versioned, as_desired(desired(), versioning)).steps}
     bucket = steps[Kind.DESTINATION_BUCKET]
     if versioning == "Enabled":

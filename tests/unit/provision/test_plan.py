@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.choices import Choices
 from s3copy_cli.provision.desired import DesiredState, desired_state
+from s3copy_cli.provision.options import CopyOptions
 from s3copy_cli.provision.package import Package
 from s3copy_cli.provision.plan import TEARDOWN_ORDER, Action, Change, Plan, plan_deploy, plan_setup, plan_teardown
 from s3copy_cli.provision.resources import Kind, RemoteResource
@@ -35,6 +37,10 @@ def desired(**options: Any) -> DesiredState:
     return desired_state(PIPELINE, PACKAGE, **options)
 
 
+LEFT_BEHIND = (Kind.FORMER_TRIGGER, Kind.UNUSED_SOURCE_BUCKET, Kind.UNUSED_DESTINATION_BUCKET)
+TAKEN_DOWN = tuple(kind for kind in TEARDOWN_ORDER if kind in {*desired().resources, *LEFT_BEHIND})
+
+
 def nothing() -> dict[Kind, RemoteResource]:
     return {kind: RemoteResource(kind, resource.name) for kind, resource in desired().resources.items()}
 
@@ -46,9 +52,15 @@ def as_desired() -> dict[Kind, RemoteResource]:
     }
 
 
+def everything() -> dict[Kind, RemoteResource]:
+    """Also what a change of buckets leaves behind."""
+    left = {kind: RemoteResource(kind, "old", exists=True, is_ours=True) for kind in LEFT_BEHIND}
+    return {**as_desired(), **left}
+
+
 def test_everything_is_created_in_the_order_of_building_and_the_trigger_last() -> None:
     plan = plan_setup(desired(), nothing())
-    assert [step.kind for step in plan.steps] == list(Kind)
+    assert [step.kind for step in plan.steps] == [kind for kind in Kind if kind in desired().resources]
     assert {step.action for step in plan.steps} == {Action.CREATE}
     assert plan.steps[-1].kind is Kind.TRIGGER
 
@@ -124,23 +136,23 @@ def test_deploy_before_setup_names_the_command(kind: Kind) -> None:
 
 
 def test_teardown_takes_the_trigger_first_and_the_data_only_after_the_function() -> None:
-    steps = plan_teardown(as_desired(), keep_data=False).steps
+    steps = plan_teardown(everything(), keep_data=False).steps
     order = [step.kind for step in steps]
-    assert order == list(TEARDOWN_ORDER)
-    assert order[:3] == [Kind.TRIGGER, Kind.PERMISSION, Kind.FUNCTION]
+    assert order == list(TAKEN_DOWN)
+    assert order[:4] == [Kind.TRIGGER, Kind.FORMER_TRIGGER, Kind.PERMISSION, Kind.FUNCTION]
     assert order.index(Kind.FUNCTION) < order.index(Kind.SOURCE_BUCKET)
 
 
-def test_keep_data_leaves_both_buckets() -> None:
-    steps = plan_teardown(as_desired(), keep_data=True).steps
+def test_keep_data_leaves_all_buckets() -> None:
+    steps = plan_teardown(everything(), keep_data=True).steps
     left = {step.kind for step in steps if step.action is Action.LEAVE}
-    assert left == {Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET}
+    assert left == {kind for kind in everything() if kind.value.endswith("bucket")}
 
 
-@given(there=st.sets(st.sampled_from(TEARDOWN_ORDER)), foreign=st.sets(st.sampled_from(TEARDOWN_ORDER)))
+@given(there=st.sets(st.sampled_from(TAKEN_DOWN)), foreign=st.sets(st.sampled_from(TAKEN_DOWN)))
 def test_teardown_deletes_exactly_what_is_there_and_ours(there: set[Kind], foreign: set[Kind]) -> None:
-    remote = as_desired()
-    for kind in TEARDOWN_ORDER:
+    remote = everything()
+    for kind in TAKEN_DOWN:
         remote[kind] = replace(
             remote[kind],
             exists=kind in there,
@@ -152,7 +164,7 @@ def test_teardown_deletes_exactly_what_is_there_and_ours(there: set[Kind], forei
     assert {step.kind for step in plan.steps if step.action is Action.LEAVE} == there & foreign
 
 
-@given(missing=st.sets(st.sampled_from(list(Kind))))
+@given(missing=st.sets(st.sampled_from(list(desired().resources))))
 def test_whatever_is_missing_is_created_and_nothing_else_is_touched(missing: set[Kind]) -> None:
     remote = as_desired()
     for kind in missing:
@@ -235,18 +247,33 @@ def test_a_setup_killed_after_making_the_role_anew_is_finished_by_the_next(
     assert [change.attribute for step in planner(remote).pending for change in step.changes] == expected
 
 
+THEIRS = {"QueueConfigurations": [{"Id": "theirs", "QueueArn": "arn", "Events": ["s3:ObjectTagging:Put"]}]}
+
+
+def test_an_entry_overlaps_with_what_is_wanted_from_now_on_only() -> None:
+    remote = nothing()
+    remote[Kind.TRIGGER] = replace(remote[Kind.TRIGGER], notifications=THEIRS)
+    assert plan_setup(desired(), remote).pending
+
+
+def test_notifications_that_could_not_be_written_back_stop_the_plan() -> None:
+    remote = nothing()
+    remote[Kind.TRIGGER] = replace(remote[Kind.TRIGGER], obstacle="it has parts that are not known (Webhook)")
+    with pytest.raises(S3CopyError, match="Webhook") as caught:
+        plan_setup(desired(), remote)
+    assert caught.value.code == "UnreadableNotifications"
+
+
 def test_a_trigger_that_another_entry_does_not_admit_stops_the_plan() -> None:
     remote = nothing()
-    remote[Kind.TRIGGER] = replace(
-        remote[Kind.TRIGGER], obstacle="the entry theirs notifies arn of s3:ObjectCreated:Put"
-    )
+    remote[Kind.TRIGGER] = replace(remote[Kind.TRIGGER], notifications=THEIRS)
     with pytest.raises(OwnershipError) as caught:
-        plan_setup(desired(), remote)
+        plan_setup(desired(choices=Choices(CopyOptions(sync_tags=True))), remote)
     assert caught.value.code == "TriggerOverlap"
     assert "the entry theirs" in caught.value.happened
 
 
 def test_a_trigger_that_stands_is_kept_whatever_stands_next_to_it() -> None:
     remote = as_desired()
-    remote[Kind.TRIGGER] = replace(remote[Kind.TRIGGER], obstacle="the entry theirs")
+    remote[Kind.TRIGGER] = replace(remote[Kind.TRIGGER], notifications=THEIRS, obstacle="unreadable")
     assert plan_setup(desired(), remote).pending == ()

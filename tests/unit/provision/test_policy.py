@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision.policy import (
     canonical,
+    differing_statements,
     find_statement,
     role_policy,
     tls_statement,
@@ -24,6 +26,7 @@ from s3copy_cli.provision.policy import (
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
 DOCUMENT = role_policy(PIPELINE)
 KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+SOURCE_KEY_ARN = KEY_ARN.replace("1234abcd", "abcd1234")
 
 
 def allowed(document: dict[str, Any]) -> set[tuple[str, str]]:
@@ -76,7 +79,7 @@ def test_with_propagation_it_may_delete_at_the_destination_and_that_is_all() -> 
 
 
 def test_with_a_key_it_may_have_s3_use_that_key_and_that_is_all() -> None:
-    document = role_policy(PIPELINE, kms_key_arn=KEY_ARN)
+    document = role_policy(PIPELINE, encrypt_keys=[KEY_ARN])
     assert allowed(document) - allowed(DOCUMENT) == {("kms:GenerateDataKey", KEY_ARN), ("kms:Decrypt", KEY_ARN)}
     (statement,) = (one for one in document["Statement"] if "Condition" in one)
     assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}}
@@ -85,7 +88,38 @@ def test_with_a_key_it_may_have_s3_use_that_key_and_that_is_all() -> None:
     assert canonical(document) != canonical(
         {**document, "Statement": [{**one, "Condition": {}} for one in document["Statement"]]}
     )
-    assert canonical(document) != canonical(role_policy(PIPELINE, kms_key_arn=f"{KEY_ARN}0"))
+    assert canonical(document) != canonical(role_policy(PIPELINE, encrypt_keys=[f"{KEY_ARN}0"]))
+
+
+def test_source_keys_may_be_used_to_decrypt_through_s3_and_for_nothing_else() -> None:
+    keys = [f"{KEY_ARN}1", f"{KEY_ARN}0"]
+    document = role_policy(PIPELINE, decrypt_keys=keys)
+    (statement,) = (one for one in document["Statement"] if "Condition" in one)
+    assert statement == {
+        "Sid": "DecryptSource",
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt"],
+        "Resource": sorted(keys),
+        "Condition": {"StringEquals": {"kms:ViaService": "s3.eu-west-1.amazonaws.com"}},
+    }
+    in_china = Pipeline(name="s3copy", account_id="123456789012", region="cn-north-1", partition="aws-cn")
+    (statement,) = (one for one in role_policy(in_china, decrypt_keys=keys)["Statement"] if "Condition" in one)
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "s3.cn-north-1.amazonaws.com.cn"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "only_old", "only_new"),
+    [
+        ({"Statement": ["a", "b"]}, {"Statement": ["b", "c"]}, ["a"], ["c"]),
+        ({"Statement": ["a"]}, {"Statement": []}, ["a"], []),
+        ({"Version": 1, "Statement": ["a"]}, {"Version": 2, "Statement": ["a"]}, [{"Version": 1}], [{"Version": 2}]),
+        ({"Sid": "a"}, {"Sid": "b"}, {"Sid": "a"}, {"Sid": "b"}),
+        (None, {"Statement": ["a"]}, None, {"Statement": ["a"]}),
+    ],
+)
+def test_of_two_documents_what_differs_is_told(old: Any, new: Any, only_old: Any, only_new: Any) -> None:
+    assert differing_statements(json.dumps(old), json.dumps(new)) == (only_old, only_new)
+    assert differing_statements("no JSON", "x") == ("no JSON", "x")
 
 
 def test_a_long_copy_may_go_on_in_another_invocation_of_this_function_only() -> None:
@@ -144,6 +178,7 @@ def test_the_documented_table_is_the_policy() -> None:
         "the function's log group": f"{PIPELINE.log_group_arn}:*",
         "the dead-letter queue": PIPELINE.queue_arn,
         "the KMS key": KEY_ARN,
+        "the source's KMS keys": SOURCE_KEY_ARN,
     }
     documented: dict[str, set[tuple[str, str]]] = {"yes": set(), "with": set()}
     rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines() if line.count("|") == 7]
@@ -152,5 +187,5 @@ def test_the_documented_table_is_the_policy() -> None:
             kind = ours.split()[0]
             documented[kind] |= {(action, resources[where]) for action in re.findall(r"`([\w:]+)`", actions)}
     assert documented["yes"] == allowed(DOCUMENT)
-    everything = role_policy(PIPELINE, propagate_deletes=True, kms_key_arn=KEY_ARN)
+    everything = role_policy(PIPELINE, propagate_deletes=True, encrypt_keys=[KEY_ARN], decrypt_keys=[SOURCE_KEY_ARN])
     assert documented["yes"] | documented["with"] == allowed(everything)

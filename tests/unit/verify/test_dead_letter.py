@@ -108,7 +108,13 @@ def add_messages(stubber: Stubber, wait: int, *numbers: int) -> None:
         {"MessageId": f"m{number}", "ReceiptHandle": f"h{number}", "Body": envelope((BUCKET, f"k{number}"))}
         for number in numbers
     ]
-    expected = {"QueueUrl": URL, "MaxNumberOfMessages": 10, "VisibilityTimeout": 30, "WaitTimeSeconds": wait}
+    expected = {
+        "QueueUrl": URL,
+        "MaxNumberOfMessages": 10,
+        "VisibilityTimeout": 30,
+        "WaitTimeSeconds": wait,
+        "MessageAttributeNames": ["All"],
+    }
     stubber.add_response("receive_message", {"Messages": messages} if messages else {}, expected)
 
 

@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import DeployedPipeline
 from s3copy_cli.s3 import Bucket
-from s3copy_cli.verify.health import Health, allows_bucket, has_trigger, iter_obstacles
+from s3copy_cli.verify.health import Health, allows, has_trigger, iter_obstacles
 from s3copy_cli.verify.look_around import read_health
 
 PIPELINE = Pipeline("p", "123456789012", "eu-west-1")
@@ -81,7 +81,7 @@ def statement(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_s3_may_invoke_the_function_for_the_bucket(policy: dict[str, Any], expected: bool) -> None:
-    assert allows_bucket(policy, SOURCE_ARN) is expected
+    assert allows(policy, SOURCE_ARN) is expected
 
 
 @pytest.fixture

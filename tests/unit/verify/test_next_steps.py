@@ -10,11 +10,11 @@ import pytest
 from s3copy_cli.verify.compare import Outcome
 from s3copy_cli.verify.health import Health, iter_obstacles
 from s3copy_cli.verify.next_steps import Commands, iter_next_steps
-from s3copy_cli.verify.scope import EVERYTHING, Scope
+from s3copy_cli.verify.scope import EVERYTHING
 
 COMMANDS = Commands("SETUP", "REPAIR", "VERIFY", "PROVE")
 COPY = "REPAIR (has the function copy those objects again, and verifies)"
-TWO = Scope(keys=("a", "b"))
+TWO = EVERYTHING.limited_to("ab")
 MISSING = {Outcome.MISSING: 1}
 EXTRA = {Outcome.EXTRA: 1}
 DENIED = {"name": "AccessDenied on CopyObject", "command": "SETUP"}
@@ -85,7 +85,7 @@ def steps(*, after_repair: bool = False, is_under_way: bool = False, **changes: 
         ({"counts": {Outcome.ERROR: 1}}, ["see the causes above"]),
         ({"counts": {Outcome.ERROR: 2}, "absent": 2, "scope": TWO}, ["ask for names as the source bucket originals"]),
         ({"counts": {Outcome.ERROR: 2}, "absent": 1, "scope": TWO}, ["ask for names", "see the causes above"]),
-        ({"scope": Scope(source_prefix="typo/")}, ["ask for names as the source bucket originals has them"]),
+        ({"scope": EVERYTHING.narrowed("typo/")}, ["ask for names as the source bucket originals has them"]),
         (
             {"counts": EXTRA, "strict": True},
             [

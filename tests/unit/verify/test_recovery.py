@@ -89,6 +89,16 @@ def test_of_some_keys_only_their_failures_count() -> None:
     assert events_within(events, lambda key: key == "a") == (events[0],)
 
 
+def test_of_all_that_a_pipeline_copies_what_names_no_key_counts_too() -> None:
+    subjects = {Subject("a", ""): 2, Subject("b", ""): 4, Subject(None, "r"): 5}
+    causes = [cause(subjects, untracked=6), cause({Subject("b", ""): 1}, untracked=7), cause({Subject("b", ""): 1})]
+    first, second = causes_within(causes, lambda key: key == "a", keeps_unnamed=True)
+    assert first.subjects == {Subject("a", ""): 2, Subject(None, "r"): 5}
+    assert (first.count, first.untracked, second.count, second.untracked) == (13, 6, 7, 7)
+    events = [ParkedEvent(key, "", "") for key in ("a", "b", None)]
+    assert events_within(events, lambda key: key == "a", keeps_unnamed=True) == (events[0], events[2])
+
+
 def test_all_records_of_a_parked_request_count() -> None:
     events = [
         ParkedEvent("a", "", "", request_id="r"),

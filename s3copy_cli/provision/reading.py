@@ -1,0 +1,40 @@
+"""What the readers of the world have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import error_code
+
+BUCKET_MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
+
+
+def answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
+    """What the call answers, or None if it says that there is no such thing."""
+    try:
+        return call()
+    except ClientError as error:
+        if error_code(error) in missing:
+            return None
+        raise
+
+
+def one_by_one(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What the calls answer, made one after another."""
+    return [call() for call in calls]
+
+
+def side_by_side(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What the calls answer, all under way at the same time; raises what the first of them raises."""
+    with ThreadPoolExecutor(max_workers=len(calls)) as pool:
+        return list(pool.map(lambda call: call(), calls))
+
+
+def first_rule(found: Any, key: str) -> dict[str, Any]:
+    """The first of the rules of a bucket's setting; {} without any."""
+    rules = (found or {}).get(key, {}).get("Rules", [])
+    return dict(rules[0]) if rules else {}

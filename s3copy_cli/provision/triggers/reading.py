@@ -1,0 +1,311 @@
+"""Reading what the triggers consist of, in the words of `resources`. Makes no write call.
+
+Who may not look at a trigger that was not chosen is not kept from anything: what may not be read counts as missing, and
+whoever then writes it looks again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from s3copy_cli.aws import Aws, error_code, is_denied
+from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
+from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.policy import canonical, find_statement
+from s3copy_cli.provision.resources import Kind, RemoteResource
+from s3copy_cli.provision.tags import tag_attribute
+from s3copy_cli.provision.triggers.wanted import DEAD_LETTER_STATEMENT_ID, canonical_pattern
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
+
+QUEUE_MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+RULE_MISSING = frozenset({"ResourceNotFoundException"})
+MAPPING_MISSING = frozenset({"ResourceNotFoundException"})
+ROLE_MISSING = frozenset({"NoSuchEntity"})
+# On the rule: the buckets that we had send their events to EventBridge, separated by spaces. More than one only while
+# the source bucket is being changed.
+SWITCH_TAG = "s3copy:eventbridge-turned-on"
+ENABLED = "ENABLED"
+_MAPPING_STATES = {
+    "Enabled": names.STATE_ACTIVE,
+    "Creating": names.STATE_PENDING,
+    "Enabling": names.STATE_PENDING,
+    "Updating": names.STATE_PENDING,
+    "Deleting": names.STATE_DELETING,
+}
+
+
+def read_event_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    """The event queue.
+
+    Raises:
+        ClientError: SQS failed, or refused to show it.
+    """
+    name = pipeline.event_queue_name
+    missing = RemoteResource(Kind.EVENT_QUEUE, name)
+    found = _answer(lambda: aws.sqs.get_queue_url(QueueName=name), QUEUE_MISSING)
+    if found is None:
+        return missing
+    url = found["QueueUrl"]
+    tags = _answer(lambda: aws.sqs.list_queue_tags(QueueUrl=url), QUEUE_MISSING)
+    answer = _answer(lambda: aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]), QUEUE_MISSING)
+    if tags is None or answer is None:
+        return missing
+    values = answer.get("Attributes", {})
+    redrive = parsed(values.get("RedrivePolicy"))
+    problem = tag_problem(pipeline, tags.get("Tags", {}))
+    return RemoteResource(
+        Kind.EVENT_QUEUE,
+        name,
+        exists=True,
+        is_ours=not problem,
+        attributes={
+            names.RETENTION_SECONDS: int(values.get("MessageRetentionPeriod", "0")),
+            names.QUEUE_ENCRYPTION: values.get("SqsManagedSseEnabled") == "true" or bool(values.get("KmsMasterKeyId")),
+            names.VISIBILITY_SECONDS: int(values.get("VisibilityTimeout", "0")),
+            names.ON_FAILURE: redrive.get("deadLetterTargetArn"),
+            names.MAX_DELIVERIES: _whole(redrive.get("maxReceiveCount")),
+            names.DOCUMENT: canonical(parsed(values.get("Policy"))) if values.get("Policy") else None,
+            names.TAGS: tag_attribute(tags.get("Tags", {})),
+        },
+        problem=problem,
+    )
+
+
+def read_event_queue_access(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    """The role's policy for the event queue; whether the role is ours is for the caller to say.
+
+    Raises:
+        ClientError: IAM failed, or refused to show it.
+    """
+    name = pipeline.event_queue_policy_name
+    policy = _answer(lambda: aws.iam.get_role_policy(RoleName=pipeline.role_name, PolicyName=name), ROLE_MISSING)
+    if policy is None:
+        return RemoteResource(Kind.EVENT_QUEUE_ACCESS, name)
+    document = canonical(parsed(policy["PolicyDocument"]))
+    return RemoteResource(
+        Kind.EVENT_QUEUE_ACCESS, name, exists=True, is_ours=True, attributes={names.DOCUMENT: document}
+    )
+
+
+def list_mappings(aws: Aws, pipeline: Pipeline) -> list[EventSourceMappingConfigurationTypeDef]:
+    """What takes events from the event queue to our function. It outlives the function.
+
+    Raises:
+        ClientError: Lambda failed, or refused to show them.
+    """
+    pages = aws.lambda_.get_paginator("list_event_source_mappings").paginate(EventSourceArn=pipeline.event_queue_arn)
+    return [
+        mapping
+        for page in pages
+        for mapping in page["EventSourceMappings"]
+        if mapping.get("FunctionArn", "") == pipeline.function_arn
+    ]
+
+
+def read_mapping(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    """The event source mapping; of several, the one to keep.
+
+    Raises:
+        ClientError: Lambda failed, or refused to show them.
+    """
+    name = pipeline.event_queue_name
+    found = list_mappings(aws, pipeline)
+    alive = alive_mappings(found)
+    if not found:
+        return RemoteResource(Kind.EVENT_SOURCE_MAPPING, name)
+    mapping = (alive or found)[0]
+    return RemoteResource(
+        Kind.EVENT_SOURCE_MAPPING,
+        name,
+        exists=True,
+        is_ours=True,
+        attributes={
+            names.STATE: mapping_state(mapping),
+            names.BATCH_SIZE: mapping.get("BatchSize"),
+            names.BATCH_WINDOW: mapping.get("MaximumBatchingWindowInSeconds", 0),
+            names.MAX_CONCURRENCY: mapping.get("ScalingConfig", {}).get("MaximumConcurrency"),
+            names.RESPONSE_TYPES: list(mapping.get("FunctionResponseTypes", [])),
+            **({names.DUPLICATES: len(alive) - 1} if len(alive) > 1 else {}),
+        },
+    )
+
+
+def alive_mappings(
+    mappings: Sequence[EventSourceMappingConfigurationTypeDef],
+) -> list[EventSourceMappingConfigurationTypeDef]:
+    """Those that are not being deleted, in an order that every run sees alike."""
+    alive = [mapping for mapping in mappings if mapping_state(mapping) != names.STATE_DELETING]
+    return sorted(alive, key=lambda mapping: mapping.get("UUID", ""))
+
+
+def mapping_state(mapping: Mapping[str, Any]) -> str:
+    """A mapping's state in our words; Lambda's own word where it is neither on nor on its way there."""
+    state = str(mapping.get("State", "Enabled"))
+    return _MAPPING_STATES.get(state, state.lower())
+
+
+def read_rule(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    """The rule, and the bucket that its tag says we had send events to EventBridge.
+
+    Raises:
+        ClientError: EventBridge failed, or refused to show it.
+    """
+    name = pipeline.rule_name
+    rule = _answer(lambda: aws.events.describe_rule(Name=name), RULE_MISSING)
+    listed = _answer(lambda: aws.events.list_tags_for_resource(ResourceARN=rule["Arn"]), RULE_MISSING) if rule else None
+    if rule is None or listed is None:
+        return RemoteResource(Kind.RULE, name)
+    tags = {tag["Key"]: tag["Value"] for tag in listed.get("Tags", [])}
+    problem = tag_problem(pipeline, tags)
+    turned_on = tags.get(SWITCH_TAG)
+    return RemoteResource(
+        Kind.RULE,
+        name,
+        exists=True,
+        is_ours=not problem,
+        attributes={
+            names.STATE: names.STATE_ACTIVE if rule.get("State") == ENABLED else str(rule.get("State")).lower(),
+            names.PATTERN: canonical_pattern(parsed(rule.get("EventPattern"))),
+            names.TAGS: tag_attribute(tags),
+            **({names.SWITCHED_BUCKET: turned_on} if turned_on else {}),
+        },
+        problem=problem,
+    )
+
+
+def read_rule_target(aws: Aws, pipeline: Pipeline) -> RemoteResource:
+    """The rule's target that is ours by its id.
+
+    Raises:
+        ClientError: EventBridge failed, or refused to show it.
+    """
+    name = pipeline.rule_name
+    for target in list_targets(aws, pipeline):
+        if target["Id"] == name:
+            retries = target.get("RetryPolicy", {})
+            odd = sorted(set(target) - {"Id", "Arn", "RetryPolicy", "DeadLetterConfig"})
+            return RemoteResource(
+                Kind.RULE_TARGET,
+                name,
+                exists=True,
+                is_ours=True,
+                attributes={
+                    names.FUNCTION_ARN: target["Arn"],
+                    names.MAX_RETRIES: retries.get("MaximumRetryAttempts"),
+                    names.MAX_EVENT_AGE: retries.get("MaximumEventAgeInSeconds"),
+                    names.ON_FAILURE: target.get("DeadLetterConfig", {}).get("Arn"),
+                    # E.g. an InputTransformer: the function would not know the event any more.
+                    **{key: target[key] for key in odd},
+                },
+            )
+    return RemoteResource(Kind.RULE_TARGET, name)
+
+
+def list_targets(aws: Aws, pipeline: Pipeline) -> list[Any]:
+    """All targets of the rule; none without the rule."""
+
+    def read() -> list[Any]:
+        pages = aws.events.get_paginator("list_targets_by_rule").paginate(Rule=pipeline.rule_name)
+        return [target for page in pages for target in page["Targets"]]
+
+    return _answer(read, RULE_MISSING) or []
+
+
+def dead_letter_policy(pipeline: Pipeline, policy: Mapping[str, Any] | None) -> RemoteResource:
+    """Our statement in the dead-letter queue's policy."""
+    statement = find_statement(policy, DEAD_LETTER_STATEMENT_ID)
+    return RemoteResource(
+        Kind.DEAD_LETTER_QUEUE_POLICY,
+        pipeline.queue_name,
+        exists=statement is not None,
+        is_ours=True,
+        attributes={names.STATEMENT: canonical(statement)} if statement else {},
+    )
+
+
+def switch(pipeline: Pipeline, notifications: Mapping[str, Any], turned_on: str) -> RemoteResource:
+    """Whether the source bucket sends its events to EventBridge, and whether it is our doing.
+
+    Args:
+        pipeline: whose bucket.
+        notifications: the source bucket's notification configuration.
+        turned_on: the buckets that the rule's tag names, separated by spaces.
+    """
+    is_on = "EventBridgeConfiguration" in notifications
+    is_ours = pipeline.source_bucket in turned_on.split()
+    return RemoteResource(
+        Kind.EVENTBRIDGE_SWITCH,
+        pipeline.source_bucket,
+        exists=is_on,
+        is_ours=is_ours,
+        problem="" if is_ours else "it was on already",
+    )
+
+
+def permission_from(kind: Kind, name: str, document: Mapping[str, Any] | None) -> RemoteResource:
+    """A statement of the function's policy."""
+    statement = find_statement(document, name)
+    if statement is None:
+        return RemoteResource(kind, name)
+    conditions = {
+        key.lower(): value for operator in statement.get("Condition", {}).values() for key, value in operator.items()
+    }
+    principal = statement.get("Principal", {})
+    words = {
+        "principal": principal.get("Service") if isinstance(principal, dict) else principal,
+        "action": statement.get("Action"),
+        "source arn": conditions.get("aws:sourcearn"),
+        "source account": conditions.get("aws:sourceaccount"),
+    }
+    return RemoteResource(kind, name, exists=True, is_ours=True, attributes={names.STATEMENT: words})
+
+
+def unless_denied(read: Callable[[], RemoteResource], kind: Kind, name: str) -> RemoteResource:
+    """What was read; missing where it may not be read."""
+    try:
+        return read()
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        return RemoteResource(kind, name)
+
+
+def tag_problem(pipeline: Pipeline, tags: Mapping[str, str]) -> str:
+    """Why something with these tags is not this pipeline's, in words; "" where it is."""
+    owner = tags.get(OWNERSHIP_TAG)
+    if owner == pipeline.name:
+        return ""
+    if owner is None:
+        return f"it has no tag {OWNERSHIP_TAG}={pipeline.name}"
+    return f"its tag says {OWNERSHIP_TAG}={owner}"
+
+
+def parsed(text: Any) -> dict[str, Any]:
+    """A JSON object that AWS keeps as a text; {} for anything else."""
+    if isinstance(text, dict):
+        return text
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _whole(value: Any) -> Any:
+    # AWS takes it as a text as well, and gives back what it was given.
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def _answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
+    try:
+        return call()
+    except ClientError as error:
+        if error_code(error) in missing:
+            return None
+        raise
