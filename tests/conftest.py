@@ -6,7 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import hypothesis
 import pytest
+
+# How fast an example is depends on what else the machine does, and is nothing that a test says.
+hypothesis.settings.register_profile("s3copy", deadline=None)
+hypothesis.settings.load_profile("s3copy")
 
 Found = TypeVar("Found")
 Eventually = Callable[..., object]

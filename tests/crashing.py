@@ -22,6 +22,7 @@ from s3copy_cli.cli import run as run_program
 from s3copy_cli.s3.crt_store import CrtObjectStore
 
 _LOADER = botocore.loaders.create_loader()
+# Event source mappings have names of AWS's making, others in each run.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 READING = ("Get", "Head", "List", "Describe", "Filter")
 
@@ -96,8 +97,7 @@ def watching(calls: Calls) -> Iterator[None]:
     original = boto3.Session.__init__
 
     def before(model: Any, params: Any, context: dict[str, Any], **_: Any) -> None:
-        # Event source mappings have names of AWS's making, others in each run.
-        path = _UUID.sub("…", params.get("url_path", "").rstrip("/"))
+        path = _UUID.sub("ID", params.get("url_path", "").rstrip("/"))
         what = f"{model.service_model.service_name}:{model.name} {path}".rstrip()
         context["crashing"] = calls.before(what, is_reading=model.name.startswith(READING))
 

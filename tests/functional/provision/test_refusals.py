@@ -217,11 +217,10 @@ BEFORE: dict[tuple[Kind, Action], Callable[[Any], None]] = {
         w.iam.add_response("list_attached_role_policies", {"AttachedPolicies": []}),
     )[0],
 }
-# What differs where something is updated.
-DIFFERING = {
-    Kind.DEAD_LETTER_QUEUE: names.RETENTION_SECONDS,
-    Kind.ROLE: names.TRUST,
-    Kind.LOG_GROUP: names.RETENTION_DAYS,
+CHANGES = {
+    Kind.DEAD_LETTER_QUEUE: (Change(names.RETENTION_SECONDS, 60, 1_209_600),),
+    Kind.LOG_GROUP: (Change(names.RETENTION_DAYS, 1, 30),),
+    Kind.ROLE: (Change(names.TRUST, "old", "new"),),
 }
 CREATE, UPDATE, DELETE = Action.CREATE, Action.UPDATE, Action.DELETE
 
@@ -276,7 +275,7 @@ def test_a_refusal_names_the_missing_permission(
             world.take(kind, action)
         return
     else:
-        changes = (Change(DIFFERING[kind], "old", "new"),) if kind in DIFFERING else ()
+        changes = CHANGES.get(kind, ()) if action is Action.UPDATE else ()
         with pytest.raises(AwsError) as caught:
             world.take(kind, action, changes=changes)
         error = caught.value
