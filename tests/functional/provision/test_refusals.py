@@ -217,6 +217,11 @@ BEFORE: dict[tuple[Kind, Action], Callable[[Any], None]] = {
         w.iam.add_response("list_attached_role_policies", {"AttachedPolicies": []}),
     )[0],
 }
+CHANGES = {
+    Kind.DEAD_LETTER_QUEUE: (Change(names.RETENTION_SECONDS, 60, 1_209_600),),
+    Kind.LOG_GROUP: (Change(names.RETENTION_DAYS, 1, 30),),
+    Kind.ROLE: (Change(names.TRUST, "old", "new"),),
+}
 CREATE, UPDATE, DELETE = Action.CREATE, Action.UPDATE, Action.DELETE
 
 
@@ -270,7 +275,7 @@ def test_a_refusal_names_the_missing_permission(
             world.take(kind, action)
         return
     else:
-        changes = CHANGED.get(kind, ()) if action is UPDATE else ()
+        changes = CHANGES.get(kind, ()) if action is Action.UPDATE else ()
         with pytest.raises(AwsError) as caught:
             world.take(kind, action, changes=changes)
         error = caught.value
@@ -279,12 +284,6 @@ def test_a_refusal_names_the_missing_permission(
     world.done()
 
 
-# Of what stands, only what differs is sent.
-CHANGED = {
-    Kind.DEAD_LETTER_QUEUE: (Change(names.RETENTION_SECONDS, 60, 1_209_600),),
-    Kind.LOG_GROUP: (Change(names.RETENTION_DAYS, 1, 30),),
-    Kind.ROLE: (Change(names.TRUST, "old", "new"),),
-}
 READS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "s3:GetBucketTagging": (
         "s3",
@@ -294,7 +293,7 @@ READS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "s3:GetBucketNotification": (
         "s3",
         "get_bucket_notification_configuration",
-        lambda w: read_notifications(w.aws, PIPELINE, PIPELINE.source_bucket),
+        lambda w: read_notifications(w.aws, PIPELINE, "b"),
     ),
     "s3:GetLifecycleConfiguration": (
         "s3",
