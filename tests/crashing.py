@@ -202,6 +202,7 @@ class Scenario:
             assert set(plan["counts"]) <= {"keep", "n/a"}, plan["steps"]
         run("teardown", "--yes")
         self.put_away()
+        return calls.is_dead
 
 
 def chosen(points: list[Point], sample: str) -> list[Point]:
@@ -244,7 +245,7 @@ def try_points(
             failed[point] = str(error)
             empty_account()
     assert not failed, "\n".join(f"{point}: {why[:800]}" for point, why in failed.items())
-    assert len(missed) <= 2, missed
+    assert len(missed) <= min(2, len(tried) - 1), missed
     return f"{name}: {len(points)} crash points, {len(tried) - len(missed)} tried" + (
         f", not {missed}" if missed else ""
     )
