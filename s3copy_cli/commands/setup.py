@@ -10,11 +10,13 @@ from s3copy_cli.commands.app import App
 from s3copy_cli.commands.common import command
 from s3copy_cli.commands.pipeline_options import given_choices, pipeline_options
 from s3copy_cli.output.result import Result
+from s3copy_cli.output.safe import safe
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from s3copy_cli.provision.options import CopyOptions
+    from s3copy_cli.provision.plan import Plan
 
 
 @command(
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     "s3copy setup --name invoices --region eu-west-1",
     "s3copy setup --propagate-deletes --destination-versioning",
     "s3copy setup --kms-key-id alias/copies",
+    "s3copy setup --trigger sqs --prefix in/ --suffix .csv --destination-prefix copies/",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @pipeline_options
@@ -57,8 +60,10 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
             console.print(f"\nPlan: {counts_line(plan.counts())}. Nothing was changed.")
             return
         if plan.pending:
-            done = counts_line(plan.counts()).replace("to create", "created").replace("to update", "updated")
-            console.print(f"Pipeline {pipeline.name} is set up: {done.replace('to keep', 'kept')}.")
+            done = counts_line(plan.counts())
+            for verb, past in (("create", "created"), ("update", "updated"), ("keep", "kept"), ("delete", "deleted")):
+                done = done.replace(f"to {verb}", past)
+            console.print(f"Pipeline {pipeline.name} is set up: {done}.")
         else:
             console.print(f"Pipeline {pipeline.name} is as it ought to be: nothing to change.")
         for role, bucket in (("source", pipeline.source_bucket), ("destination", pipeline.destination_bucket)):
@@ -69,7 +74,8 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
             console.print(line, soft_wrap=True)
         if pipeline.adopted_source_bucket and plan.pending:
             console.print(f"To bring over what is in that bucket already: {app.command('repair')}", soft_wrap=True)
-        console.print(f"Next: {app.command('upload sample.csv')}", soft_wrap=True)
+        next_command = "verify" if _has_chosen_otherwise(plan) else "upload sample.csv"
+        console.print(f"Next: {app.command(next_command)}", soft_wrap=True)
 
     data = {
         **pipeline_data(pipeline),
@@ -84,6 +90,17 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
     return Result(data=data, text=text)
 
 
+def _has_chosen_otherwise(plan: Plan) -> bool:
+    """Whether another trigger has taken over, or other keys are copied: then there is something to look after."""
+    from s3copy_cli.provision import resources as names
+    from s3copy_cli.provision.plan import Action
+
+    chosen = {names.PREFIX, names.SUFFIX, names.DESTINATION_PREFIX}
+    return any(
+        step.action is Action.DELETE or chosen & {change.attribute for change in step.changes} for step in plan.pending
+    )
+
+
 def _option_lines(options: CopyOptions) -> list[str]:
     """What is not as it is by default."""
     lines = []
@@ -96,4 +113,11 @@ def _option_lines(options: CopyOptions) -> list[str]:
         lines.append(f"  storage class       {kept}")
     if options.kms_key_id:
         lines.append(f"  KMS key             {options.kms_key_id}")
+    for what, affix in (
+        ("prefix", options.prefix),
+        ("suffix", options.suffix),
+        ("destination prefix", options.destination_prefix),
+    ):
+        if affix:
+            lines.append(f"  {what:<18}  {safe(affix)}")
     return lines
