@@ -11,6 +11,7 @@ from s3copy_cli.commands.app import App
 from s3copy_cli.commands.common import command
 from s3copy_cli.commands.pipeline_options import given_choices, pipeline_options
 from s3copy_cli.output.result import Result
+from s3copy_cli.output.safe import safe
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     "s3copy setup --dry-run              # what would be done, and nothing else",
     "s3copy setup --name invoices --region eu-west-1",
     "s3copy setup --source-bucket invoices --destination-bucket invoices-archive",
-    "s3copy setup --trigger sqs --prefix in/ --suffix .csv",
     "s3copy setup --propagate-deletes --destination-versioning",
     "s3copy setup --kms-key-id alias/copies",
+    "s3copy setup --trigger sqs --prefix in/ --suffix .csv --destination-prefix copies/",
 )
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @pipeline_options
@@ -48,7 +49,6 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
         settings_facts,
     )
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
-    from s3copy_cli.output.safe import safe
     from s3copy_cli.provision.plan import Action
     from s3copy_cli.provision.resources import Kind
 

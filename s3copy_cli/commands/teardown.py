@@ -119,11 +119,12 @@ def _drain(app: App, state: RemoteState) -> Drained:
     from s3copy_cli.provision.drain import EMBEDDED_LIMITS, DrainLimits, Watch, drain
     from s3copy_cli.provision.resources import TIMEOUT, Kind
 
+    queue = state[Kind.EVENT_QUEUE]
     limits = EMBEDDED_LIMITS if app.aws.is_embedded else DrainLimits()
     watch = Watch(
         aws=app.aws,
         log_group=app.pipeline.log_group,
-        queue_name="",
+        queue_name=queue.name if queue.exists and queue.is_ours else "",
         longest_seconds=float(state[Kind.FUNCTION].attributes.get(TIMEOUT) or LONGEST_INVOCATION),
         limits=limits,
         now=time.time,

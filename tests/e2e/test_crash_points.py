@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from datetime import date
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -25,6 +27,13 @@ CHANGES = [
 ]
 # How many of each scenario's points are tried; "all" for every one.
 SAMPLE = os.environ.get("S3COPY_TEST_CRASH_POINTS", "1")
+OTHER_TRIGGERS = ("sqs", "eventbridge")
+TRIGGER_CHANGES = tuple(permutations(("s3", *OTHER_TRIGGERS), 2))
+WITH_TRIGGERS = [
+    *(f"setup with {kind}" for kind in OTHER_TRIGGERS),
+    *(f"teardown of {kind}" for kind in OTHER_TRIGGERS),
+    *(f"from {old} to {new}" for old, new in TRIGGER_CHANGES),
+]
 
 
 @pytest.fixture
@@ -127,6 +136,12 @@ def scenarios(clients: Callable[[str], Any], drift: Callable[[], None]) -> dict[
     def change(old: str, new: str) -> Scenario:
         return Scenario(("setup", "--trigger", new), lambda: void(run("setup", "--trigger", old)))
 
+    def with_trigger(trigger: str) -> Callable[[], None]:
+        def build() -> None:
+            run("setup", "--trigger", trigger)
+
+        return build
+
     options = ("setup", "--propagate-deletes", "--destination-versioning", "--sync-tags", "--storage-class", "keep")
     return {
         "setup": Scenario(("setup",), lambda: None),
@@ -138,6 +153,12 @@ def scenarios(clients: Callable[[str], Any], drift: Callable[[], None]) -> dict[
         ),
         "deploy": Scenario(("deploy",), old_function),
         "teardown": Scenario(("teardown", "--yes"), full_buckets),
+        **{f"setup with {kind}": Scenario(("setup", "--trigger", kind), lambda: None) for kind in OTHER_TRIGGERS},
+        **{f"teardown of {kind}": Scenario(("teardown", "--yes"), with_trigger(kind)) for kind in OTHER_TRIGGERS},
+        **{
+            f"from {old} to {new}": Scenario(("setup", "--trigger", new), with_trigger(old))
+            for old, new in TRIGGER_CHANGES
+        },
         "teardown, then setup": Scenario(("teardown", "--yes"), full_buckets, afterwards=("setup",)),
         **{f"{new} instead of {old}": change(old, new) for old, new in CHANGES},
         **{
@@ -162,8 +183,12 @@ SCENARIOS = [
     "deploy",
     "teardown",
     "eventbridge instead of sqs",
-    # The same calls as above, finished by another command.
-    *(["setup, abandoned", "teardown, then setup"] if SAMPLE == "all" else []),
+    # Another one on each day, else all of them, and the calls of above finished by another command.
+    *(
+        ["setup, abandoned", "teardown, then setup", *WITH_TRIGGERS]
+        if SAMPLE == "all"
+        else [WITH_TRIGGERS[date.today().day % len(WITH_TRIGGERS)]]
+    ),
     # What is a mixture of the others.
     *([f"{new} instead of {old}" for old, new in CHANGES[1:]] if SAMPLE == "all" else []),
     *(["teardown of sqs", "teardown of eventbridge"] if SAMPLE == "all" else []),

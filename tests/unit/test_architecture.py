@@ -38,6 +38,8 @@ PURE = [
     "operate/to_json.py",
     "output/safe.py",
     "provision/choices.py",
+    "bucket_names.py",
+    "provision/denials.py",
     "provision/desired.py",
     "provision/function_state.py",
     "provision/notifications.py",

@@ -265,8 +265,12 @@ CHANGES: dict[tuple[str, str], tuple[Callable[[Pipeline], Any], Expected, Expect
 }
 # Changed one by one: what they are is what the choices are read from, so they change what is wanted, too.
 CHOICES = {names.SETTINGS, names.KMS_KEY, names.PROPAGATE_DELETES}
-# Another function as the trigger's is not drift but somebody else's entry.
-FOREIGN = {("trigger", names.FUNCTION_ARN)}
+# Another function as the trigger's is not drift but somebody else's entry. Any text is a prefix, and a variable with
+# one is the choice itself.
+FOREIGN = {
+    ("trigger", names.FUNCTION_ARN),
+    *(("function", attribute) for attribute in (names.PREFIX, names.SUFFIX, names.DESTINATION_PREFIX)),
+}
 
 
 def changes(outcome: Any) -> dict[tuple[str, str], tuple[Any, Any]]:

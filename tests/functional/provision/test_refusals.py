@@ -15,6 +15,7 @@ from s3copy_cli.provision import remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.plan import Action, Change
 from s3copy_cli.provision.resources import Kind
+from s3copy_cli.provision.trigger_reader import read_notifications
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
 ACTIVE = {"State": "Active", "LastUpdateStatus": "Successful"}
@@ -205,12 +206,21 @@ BEFORE: dict[tuple[Kind, Action], Callable[[Any], None]] = {
     (Kind.TRIGGER, Action.CREATE): lambda w: w.s3.add_response("get_bucket_notification_configuration", {}),
     (Kind.TRIGGER, Action.DELETE): lambda w: w.s3.add_response(
         "get_bucket_notification_configuration",
-        {"LambdaFunctionConfigurations": [{"Id": "s3copy-copy", "LambdaFunctionArn": "arn", "Events": ["s3:*"]}]},
+        {
+            "LambdaFunctionConfigurations": [
+                {"Id": "s3copy-copy", "LambdaFunctionArn": PIPELINE.function_arn, "Events": ["s3:*"]}
+            ]
+        },
     ),
     (Kind.ROLE, Action.DELETE): lambda w: (
         w.iam.add_response("list_role_policies", {"PolicyNames": []}),
         w.iam.add_response("list_attached_role_policies", {"AttachedPolicies": []}),
     )[0],
+}
+CHANGES = {
+    Kind.DEAD_LETTER_QUEUE: (Change(names.RETENTION_SECONDS, 60, 1_209_600),),
+    Kind.LOG_GROUP: (Change(names.RETENTION_DAYS, 1, 30),),
+    Kind.ROLE: (Change(names.TRUST, "old", "new"),),
 }
 CREATE, UPDATE, DELETE = Action.CREATE, Action.UPDATE, Action.DELETE
 
@@ -265,7 +275,7 @@ def test_a_refusal_names_the_missing_permission(
             world.take(kind, action)
         return
     else:
-        changes = (Change(names.RETENTION_SECONDS, 60, 1_209_600),) if kind is Kind.DEAD_LETTER_QUEUE else ()
+        changes = CHANGES.get(kind, ()) if action is Action.UPDATE else ()
         with pytest.raises(AwsError) as caught:
             world.take(kind, action, changes=changes)
         error = caught.value
@@ -283,7 +293,7 @@ READS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "s3:GetBucketNotification": (
         "s3",
         "get_bucket_notification_configuration",
-        lambda w: remote.notification_configuration(w.aws, PIPELINE),
+        lambda w: read_notifications(w.aws, PIPELINE, "b"),
     ),
     "s3:GetLifecycleConfiguration": (
         "s3",
