@@ -25,6 +25,7 @@ _SIGNS = {
 }
 # Longer than any ARN or name: what is cut could be what differs.
 _LONGEST_VALUE = 200
+_LONGEST_LINE = 160
 _DOCUMENTS = frozenset({names.TRUST, names.DOCUMENT, names.TLS_ONLY})
 
 
@@ -47,7 +48,8 @@ def print_plan(console: Console, plan: Plan) -> None:
         if step.reason and step.action is not Action.CREATE and not step.changes:
             console.print(Text(f"{'':<10}{safe(step.reason)}", "dim"), soft_wrap=True)
         for change in step.changes:
-            console.print(Text(f"{'':<10}{_change_line(change)}"), soft_wrap=True)
+            for words in _change_lines(change):
+                console.print(Text(f"{'':<10}{words}"), soft_wrap=True)
 
 
 def plan_data(plan: Plan) -> list[dict[str, Any]]:
@@ -91,31 +93,32 @@ def _change_data(change: Change) -> dict[str, Any]:
     return {"attribute": change.attribute, "old": old, "new": new}
 
 
-def _change_line(change: Change) -> str:
-    return f"{change.attribute}: {_difference(change.old, change.new)}"
+def _change_lines(change: Change) -> list[str]:
+    """What differs, in one line, or in a line each if it is long."""
+    differences = _differences(change.old, change.new)
+    line = f"{change.attribute}: {', '.join(differences)}"
+    if len(differences) == 1 or len(line) <= _LONGEST_LINE:
+        return [line]
+    return [f"{change.attribute}:", *(f"  {one}" for one in differences)]
 
 
-def _difference(old: Any, new: Any) -> str:
+def _differences(old: Any, new: Any) -> list[str]:
     """Of two long values only what differs is worth reading."""
     if isinstance(old or {}, Mapping) and isinstance(new or {}, Mapping) and (old or new):
         had, has = dict(old or {}), dict(new or {})
         differing = sorted(name for name in {**had, **has} if had.get(name) != has.get(name))
-        return ", ".join(f"{safe(str(name))} {_value(had.get(name))} -> {_value(has.get(name))}" for name in differing)
+        return [f"{safe(str(name))} {_value(had.get(name))} -> {_value(has.get(name))}" for name in differing]
+    told: list[str] = []
     documents = _document(old), _document(new)
     if all(document is not None for document in documents):
         told = _gained_and_lost(*({f"{path}: {value}" for path, value in _iter_leaves(one)} for one in documents))
-        if told:
-            return told
-    if _is_row(old) and _is_row(new):
+    elif _is_row(old) and _is_row(new):
         told = _gained_and_lost(set(old), set(new))
-        if told:
-            return told
-    return f"{_value(old)} -> {_value(new)}"
+    return told or [f"{_value(old)} -> {_value(new)}"]
 
 
-def _gained_and_lost(had: set[str], has: set[str]) -> str:
-    told = [f"+ {safe(one)}" for one in sorted(has - had)] + [f"- {safe(one)}" for one in sorted(had - has)]
-    return ", ".join(told)
+def _gained_and_lost(had: set[str], has: set[str]) -> list[str]:
+    return [f"+ {safe(one)}" for one in sorted(has - had)] + [f"- {safe(one)}" for one in sorted(had - has)]
 
 
 def _is_row(value: Any) -> bool:

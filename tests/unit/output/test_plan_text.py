@@ -56,6 +56,15 @@ def test_of_two_policies_what_differs_is_named() -> None:
     assert changed == "policy document: + Statement.Read.Action: b, - Statement.Read.Action: a"
 
 
+def test_many_differences_are_a_line_each() -> None:
+    lots = [f"s3:{'Action' * 5}{number}" for number in range(9)]
+    step = Step(Kind.ROLE_POLICY, "copy", Action.UPDATE, changes=(Change("policy document", ["s3:Get"], lots),))
+    stream = io.StringIO()
+    print_plan(Console(file=stream, width=200), Plan((step,)))
+    lines = [line.strip() for line in stream.getvalue().splitlines()[1:]]
+    assert lines == ["policy document:", *(f"+ {one}" for one in lots), "- s3:Get"]
+
+
 def test_what_is_no_document_is_told_as_it_is() -> None:
     assert printed("128", "256") == "policy document: 128 -> 256"
     assert printed(None, policy("a")).startswith("policy document: (unset) -> {")
