@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from s3copy_cli.commands.common import PipelineOption
+from s3copy_cli.commands.common import Number, PipelineOption
 from s3copy_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ _OPTIONS = (
         _TRIGGER,
         "--handover-wait",
         "handover_seconds",
-        type=click.FloatRange(min=0, max=3600),
+        type=Number(0, 3600, "seconds"),
         metavar="SECONDS",
         help="How long both triggers stay when one replaces the other. [default: 300]",
     ),
