@@ -395,7 +395,8 @@ def _verdict(report: Report, commands: Commands, upload_command: str) -> Iterato
             yield "nothing to prove yet: the source bucket is empty", "bold yellow"
             yield f"Next: {upload_command}", ""
         else:
-            yield "nothing to prove: the source bucket has no such object, only the destination has (-)", "bold yellow"
+            where = "the source bucket has no such object, only the destination has (-)"
+            yield f"nothing to prove: {where if objects.total else 'neither bucket has such an object'}", "bold yellow"
         return
     if report.is_proved:
         yield describe_proof(report), "bold green"
