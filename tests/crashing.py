@@ -9,7 +9,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -182,17 +182,19 @@ class Scenario:
         run(*self.command, calls=calls)
         return calls.points
 
-    def die_at(self, point: Point) -> None:
+    def die_at(self, point: Point) -> bool:
         """Die there; then run again, find nothing left to do, and take everything down.
+
+        Returns:
+            Whether it came there: a call that repairs what an emulator sometimes forgets is not made each time.
 
         Raises:
             AssertionError: what went wrong.
         """
         self.prepare()
         calls = Calls(dies_at=point)
-        with pytest.raises(CrashError):
-            run(*self.command, calls=calls, expect=None)
-        assert calls.is_dead
+        with suppress(CrashError):
+            run(*self.command, calls=calls)
         again = self.afterwards or self.command
         run(*again)
         if again[0] != "teardown":
@@ -200,6 +202,7 @@ class Scenario:
             assert set(plan["counts"]) <= {"keep", "n/a"}, plan["steps"]
         run("teardown", "--yes")
         self.put_away()
+        return calls.is_dead
 
 
 def chosen(points: list[Point], sample: str) -> list[Point]:
@@ -232,13 +235,17 @@ def try_points(
     assert points
     empty_account()
     tried = chosen(points, sample)
-    failed = {}
+    failed, missed = {}, []
     for point in tried:
         try:
-            scenario.die_at(point)
+            if not scenario.die_at(point):
+                missed.append(point)
             assert not any(account().values()), account()
         except AssertionError as error:
             failed[point] = str(error)
             empty_account()
     assert not failed, "\n".join(f"{point}: {why[:800]}" for point, why in failed.items())
-    return f"{name}: {len(points)} crash points, {len(tried)} tried"
+    assert len(missed) <= min(2, len(tried) - 1), missed
+    return f"{name}: {len(points)} crash points, {len(tried) - len(missed)} tried" + (
+        f", not {missed}" if missed else ""
+    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from s3copy_cli.s3 import ObjectStore
 
 # The embedded AWS is one for all pipelines: `s3copy local …` needs no options.
-_COMMAND_IN_HINT = re.compile(r"\bs3copy (setup|deploy|upload|verify|repair|teardown)\b")
+_COMMAND_IN_HINT = re.compile(r"\bs3copy (setup|plan|deploy|upload|verify|repair|list|teardown)\b")
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 
+from s3copy_cli.commands.common import Number
 from s3copy_cli.config import validate_pipeline_name
 from s3copy_cli.errors import UsageError
 
@@ -85,7 +86,7 @@ def read_config(path: Path, options: Iterable[click.Option]) -> ConfigFile:
         try:
             validate_pipeline_name(name)
         except UsageError as error:
-            raise _wrong(path, where, error.happened, error.hint) from error
+            raise _wrong(path, where, f"is no pipeline: {error.happened}", error.hint) from error
         own = {key: option for key, option in by_key.items() if key != "name"}
         pipelines[name] = _values(path, table, own, f"{where}.")
     return ConfigFile(str(path), _values(path, document, by_key, ""), pipelines)
@@ -136,13 +137,15 @@ def _problem(option: click.Option, value: Any) -> str:
 
 
 def _single_problem(option: click.Option, value: Any) -> str:
-    takes_number = isinstance(option.type, click.types.IntParamType) or option.type.name.startswith("number")
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return f"must be a {'number' if takes_number else 'text'}, and is {value!r}"
-    if isinstance(value, int) != takes_number and not (takes_number and option.type.name.startswith("number or")):
+    kind = option.type
+    is_whole_or_word = kind.name.startswith("number or")
+    takes_number = isinstance(kind, click.types.IntParamType | Number) or is_whole_or_word
+    allowed: tuple[type, ...] = (int,) if takes_number else (str,)
+    allowed += ((str,) if is_whole_or_word else ()) + ((float,) if isinstance(kind, Number) else ())
+    if isinstance(value, bool) or not isinstance(value, allowed):
         return f"must be a {'number' if takes_number else 'text'}, and is {value!r}"
     try:
-        option.type.convert(value, None, None)
+        kind.convert(value, None, None)
     except click.BadParameter as error:
         return f"is not right: {error.message}"
     return ""

@@ -5,13 +5,14 @@ To add one: a line in `_OPTIONS`, and what it means in `given_choices`.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from s3copy_cli.commands.common import PipelineOption
+from s3copy_cli.commands.common import Number, PipelineOption
 from s3copy_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _STORAGE_CLASSES = (
 )
 _COPYING, _TRIGGER, _FUNCTION, _BUCKETS = "Copying", "Trigger", "Function and logs", "Buckets"
 _ACCESS = "Role and tags"
+_RESET = "reset_settings"
 
 
 class _Cleared:
@@ -126,7 +128,7 @@ _OPTIONS = (
         _TRIGGER,
         "--handover-wait",
         "handover_seconds",
-        type=click.FloatRange(min=0, max=3600),
+        type=Number(0, 3600, "seconds"),
         metavar="SECONDS",
         help="How long both triggers stay when one replaces the other. [default: 300]",
     ),
@@ -228,11 +230,31 @@ def file_options() -> list[click.Option]:
     return [each for each in getattr(made, "__click_params__", []) if isinstance(each, PipelineOption)]
 
 
-def options_on_the_line() -> bool:
-    """Whether the command line itself has one of these options."""
+def options_on_the_line() -> list[str]:
+    """Those of these options that the command line itself has, as words to be copied into another command line."""
     ctx = click.get_current_context()
-    names = [str(each.name) for each in ctx.command.params if isinstance(each, PipelineOption)]
-    return any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in names)
+    words: list[str] = []
+    for option in ctx.command.params:
+        name = str(option.name)
+        is_told = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not is_told or not (isinstance(option, PipelineOption) or name == _RESET):
+            continue
+        value = ctx.params[name]
+        if isinstance(value, bool):
+            words.append(option.opts[0] if value else option.secondary_opts[0])
+            continue
+        for one in value if isinstance(value, tuple) else [value]:
+            words += [option.opts[0], shlex.quote(_typed(option.type, one))]
+    return words
+
+
+def _typed(kind: Any, value: Any) -> str:
+    """What a person types to get this value."""
+    if isinstance(kind, _WholeOr) and value is CLEARED:
+        return kind.word
+    if isinstance(value, tuple):
+        return "=".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def given_choices(parameters: dict[str, Any]) -> GivenChoices:
@@ -243,7 +265,7 @@ def given_choices(parameters: dict[str, Any]) -> GivenChoices:
 
     left = dict(parameters)
     options = GivenOptions(**{name: left.pop(name) for name in _COPY_NAMES})
-    reset_settings = left.pop("reset_settings")
+    reset_settings = left.pop(_RESET)
     buckets = {name: left.pop(name) for name in ("source_bucket", "destination_bucket")}
     left.pop("handover_seconds")  # about this run, and not about the pipeline
     settings: dict[str, Any] = {

@@ -35,7 +35,7 @@ def plan(app: App, show_policy: bool, **parameters: Any) -> Result:
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
     from s3copy_cli.provision.policy import trust_policy
 
-    is_told = options_on_the_line()
+    told = options_on_the_line()
     planned = make_plan(
         app,
         given_choices(parameters),
@@ -51,7 +51,7 @@ def plan(app: App, show_policy: bool, **parameters: Any) -> Result:
             return
         print_plan(console, found)
         if found.pending:
-            setup = app.command("setup") + (", and the same options" if is_told else "")
+            setup = app.command(" ".join(["setup", *told]))
             console.print(f"\nPlan: {counts_line(found.counts())}. Do it with: {setup}", soft_wrap=True)
         else:
             console.print(f"\nPipeline {pipeline.name} is as it ought to be: nothing to change.")

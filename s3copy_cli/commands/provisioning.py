@@ -182,10 +182,10 @@ def settings_data(choices: Choices) -> dict[str, Any]:
     return {**asdict(settings), "tags": dict(settings.tags), "source_kms_keys": list(settings.source_kms_keys)}
 
 
-def settings_lines(settings: Settings) -> list[str]:
-    """What is not as it is by default, a line each."""
+def settings_facts(settings: Settings) -> list[tuple[str, str]]:
+    """What is not as it is by default: name and value."""
     record = settings_record(settings)
-    return [f"  {option_of(name).removeprefix('--'):<19} {_words(value)}" for name, value in record.items()]
+    return [(option_of(name).removeprefix("--").replace("-", " "), _words(value)) for name, value in record.items()]
 
 
 def _words(value: Any) -> str:

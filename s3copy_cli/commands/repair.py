@@ -9,7 +9,7 @@ import click
 
 from s3copy_cli.commands.app import App
 from s3copy_cli.commands.common import Number, command
-from s3copy_cli.commands.verify import check_usage
+from s3copy_cli.commands.verify import NextWords, check_usage
 from s3copy_cli.errors import ExitCode
 from s3copy_cli.output.result import Problem, Result
 from s3copy_cli.wording import human_size, plural
@@ -92,6 +92,7 @@ def repair(
     from s3copy_cli.verify.since import parse_since
 
     clock = Clock()
+    words = NextWords(keys, prefix, tags=tags, level=level)
     verify_options = VerifyOptions(
         level=level,
         tags=tags,
@@ -128,8 +129,10 @@ def repair(
                 report.plan,
                 console,
                 source=deployed.source.name,
-                repair_command=app.command("repair"),
-                prove_command=app.command("verify --level content"),
+                repair_command=app.command(f"repair{words.same}"),
+                prove_command=app.command(f"verify{words.prove}"),
+                verify_command=app.command(f"verify{words.same}"),
+                scope=verify_options.scope,
             )
             return
         write_text(
@@ -138,23 +141,25 @@ def repair(
             propagate_deletes=deployed.propagate_deletes,
             commands=Commands(
                 setup=app.command("setup"),
-                repair=app.command("repair"),
-                verify=app.command("verify"),
-                prove=app.command("verify --level content"),
+                repair=app.command(f"repair{words.same}"),
+                verify=app.command(f"verify{words.same}"),
+                prove=app.command(f"verify{words.prove}"),
             ),
         )
 
     return Result(
         data=to_json(report, deployed, level),
         text=text,
-        exit_code=_exit_code(report),
-        problems=_problems(report, app.command("repair")),
+        exit_code=_exit_code(report, is_partial=verify_options.scope.is_partial),
+        problems=_problems(report, app.command(f"repair{words.same}")),
     )
 
 
-def _exit_code(report: RepairReport) -> ExitCode:
+def _exit_code(report: RepairReport, *, is_partial: bool) -> ExitCode:
     if report.verification is None:
-        found = report.plan.total or report.plan.left
+        # As for verify, nothing at all under a prefix is no proof.
+        is_nothing_there = not report.plan.looked_at and is_partial
+        found = report.plan.total or report.plan.left or is_nothing_there
         return ExitCode.DIFFERENCES if found else ExitCode.OK
     if not report.verification.is_proved:
         return ExitCode.DIFFERENCES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +16,8 @@ from s3copy_cli.output.safe import safe
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from s3copy_cli.config import Pipeline
     from s3copy_cli.provision.options import CopyOptions
-    from s3copy_cli.provision.plan import Plan
 
 
 @command(
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     "s3copy --local setup                # on the embedded AWS",
     "s3copy setup --dry-run              # what would be done, and nothing else",
     "s3copy setup --name invoices --region eu-west-1",
+    "s3copy setup --source-bucket invoices --destination-bucket invoices-archive",
     "s3copy setup --propagate-deletes --destination-versioning",
     "s3copy setup --kms-key-id alias/copies",
     "s3copy setup --trigger sqs --prefix in/ --suffix .csv --destination-prefix copies/",
@@ -44,9 +46,11 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
         options_data,
         pipeline_data,
         settings_data,
-        settings_lines,
+        settings_facts,
     )
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
+    from s3copy_cli.provision.plan import Action
+    from s3copy_cli.provision.resources import Kind
 
     planned = make_plan(app, given_choices(parameters), handover_seconds=parameters["handover_seconds"])
     plan, choices = planned.plan, planned.choices
@@ -60,22 +64,20 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
             console.print(f"\nPlan: {counts_line(plan.counts())}. Nothing was changed.")
             return
         if plan.pending:
-            done = counts_line(plan.counts())
-            for verb, past in (("create", "created"), ("update", "updated"), ("keep", "kept"), ("delete", "deleted")):
-                done = done.replace(f"to {verb}", past)
-            console.print(f"Pipeline {pipeline.name} is set up: {done}.")
+            console.print(f"Pipeline {pipeline.name} is set up: {counts_line(plan.counts(), is_done=True)}.")
         else:
             console.print(f"Pipeline {pipeline.name} is as it ought to be: nothing to change.")
-        for role, bucket in (("source", pipeline.source_bucket), ("destination", pipeline.destination_bucket)):
-            where = f" in {pipeline.region_of(bucket)}" if pipeline.region_of(bucket) != pipeline.region else ""
-            console.print(f"  {role + ' bucket':<18}  {bucket}{where}", soft_wrap=True)
-        console.print(f"  function            {pipeline.function_name}", soft_wrap=True)
-        for line in [*_option_lines(choices.options), *settings_lines(choices.settings)]:
-            console.print(line, soft_wrap=True)
+        facts = [*_bucket_facts(pipeline), ("function", pipeline.function_name)]
+        facts += [*_option_facts(choices.options), *settings_facts(choices.settings)]
+        width = max(len(name) for name, _ in facts)
+        for name, value in facts:
+            console.print(f"  {name:<{width}}  {safe(value)}", soft_wrap=True)
         if pipeline.adopted_source_bucket and plan.pending:
             console.print(f"To bring over what is in that bucket already: {app.command('repair')}", soft_wrap=True)
-        next_command = "verify" if _has_chosen_otherwise(plan) else "upload sample.csv"
-        console.print(f"Next: {app.command(next_command)}", soft_wrap=True)
+        # Of a pipeline that has worked before, what happened in between is what matters.
+        is_new = any(step.kind is Kind.FUNCTION and step.action is Action.CREATE for step in plan.steps)
+        next_line = f"upload {_sample(choices.options)}" if is_new or not plan.pending else "verify"
+        console.print(f"Next: {app.command(next_line)}", soft_wrap=True)
 
     data = {
         **pipeline_data(pipeline),
@@ -90,34 +92,31 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
     return Result(data=data, text=text)
 
 
-def _has_chosen_otherwise(plan: Plan) -> bool:
-    """Whether another trigger has taken over, or other keys are copied: then there is something to look after."""
-    from s3copy_cli.provision import resources as names
-    from s3copy_cli.provision.plan import Action
-
-    chosen = {names.PREFIX, names.SUFFIX, names.DESTINATION_PREFIX}
-    return any(
-        step.action is Action.DELETE or chosen & {change.attribute for change in step.changes} for step in plan.pending
-    )
+def _bucket_facts(pipeline: Pipeline) -> list[tuple[str, str]]:
+    buckets = {"source bucket": pipeline.source_bucket, "destination bucket": pipeline.destination_bucket}
+    regions = {role: pipeline.region_of(bucket) for role, bucket in buckets.items()}
+    return [
+        (role, bucket + (f" in {regions[role]}" if regions[role] != pipeline.region else ""))
+        for role, bucket in buckets.items()
+    ]
 
 
-def _option_lines(options: CopyOptions) -> list[str]:
+def _option_facts(options: CopyOptions) -> list[tuple[str, str]]:
     """What is not as it is by default."""
-    lines = []
-    if options.propagate_deletes:
-        lines.append("  deletes             propagated")
-    if options.sync_tags:
-        lines.append("  changes of tags     copied")
-    if options.storage_class != "STANDARD":
-        kept = "that of the source object" if options.storage_class == "keep" else options.storage_class
-        lines.append(f"  storage class       {kept}")
-    if options.kms_key_id:
-        lines.append(f"  KMS key             {options.kms_key_id}")
-    for what, affix in (
-        ("prefix", options.prefix),
-        ("suffix", options.suffix),
-        ("destination prefix", options.destination_prefix),
-    ):
-        if affix:
-            lines.append(f"  {what:<18}  {safe(affix)}")
-    return lines
+    storage_class = "that of the source object" if options.storage_class == "keep" else options.storage_class
+    facts = {
+        "deletes": "propagated" if options.propagate_deletes else "",
+        "changes of tags": "copied" if options.sync_tags else "",
+        "storage class": storage_class if options.storage_class != "STANDARD" else "",
+        "KMS key": options.kms_key_id or "",
+        "prefix": options.prefix,
+        "suffix": options.suffix,
+        "destination prefix": options.destination_prefix,
+    }
+    return [(name, value) for name, value in facts.items() if value]
+
+
+def _sample(options: CopyOptions) -> str:
+    """A file to upload that the pipeline copies."""
+    name = "sample.csv" if "sample.csv".endswith(options.suffix) else shlex.quote(f"sample{options.suffix}")
+    return f"{name} --prefix {shlex.quote(options.prefix)}" if options.prefix else name

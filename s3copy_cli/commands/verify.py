@@ -138,12 +138,27 @@ def verify(
     )
     # Opened first: nobody should wait for an answer that cannot be written down.
     with ReportFiles(_paths(report_files, wants_json=app.options.json)) as files:
-        return _verify(app, clock, options, files, keys, prefix, same_objects(keys, prefix, tags=tags))
+        words = NextWords(keys, prefix, tags=tags, level=options.level)
+        return _verify(app, clock, options, files, keys, prefix, words)
 
 
-def same_objects(keys: tuple[str, ...], prefix: str, *, tags: bool) -> str:
-    """The options for a next command about the same objects, with a space before them, or ""."""
+class NextWords:
+    """How the next commands ask for the same objects: options and keys, with a space before them, or "".
+
+    Attributes:
+        same: looking as closely as this time.
+        prove: for verify, looking at the bytes.
+    """
+
+    def __init__(self, keys: tuple[str, ...], prefix: str, *, tags: bool, level: Level) -> None:
+        self.same = _same_objects(keys, prefix, tags=tags, level=level)
+        self.prove = _same_objects(keys, prefix, tags=tags, level="content")
+
+
+def _same_objects(keys: tuple[str, ...], prefix: str, *, tags: bool, level: Level) -> str:
     words = ["--tags"] if tags else []
+    if level != "metadata":
+        words.append(f"--level {level}")
     if prefix:
         words.append(f"--prefix {shlex.quote(prefix)}")
     if any(key.startswith("-") for key in keys):
@@ -173,7 +188,7 @@ def _verify(
     files: ReportFiles,
     keys: tuple[str, ...],
     prefix: str,
-    same: str,
+    words: NextWords,
 ) -> Result:
     from s3copy_cli.deployed import find_deployed
     from s3copy_cli.output.verify_text import write_text
@@ -209,8 +224,9 @@ def _verify(
             written=written,
             setup_command=app.command("setup"),
             upload_command=app.command("upload FILE"),
-            repair_command=app.command(f"repair{same}"),
-            verify_command=app.command(f"verify{same}"),
+            repair_command=app.command(f"repair{words.same}"),
+            verify_command=app.command(f"verify{words.same}"),
+            prove_command=app.command(f"verify{words.prove}"),
         )
 
     return Result(
@@ -231,6 +247,14 @@ def check_usage(keys: tuple[str, ...], prefix: str, level: Level | None, *, prov
     """
     if keys and prefix:
         raise UsageError("reading KEY and --prefix", "they exclude each other", "Name keys, or a prefix.")
+    for word in (*keys, prefix):
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            doing = "reading --prefix" if prefix else "reading KEY"
+            raise UsageError(
+                doing, f"{word!r} is no UTF-8, as every key of S3 is", "Write it in a terminal that speaks UTF-8."
+            ) from error
     if "" in keys:
         raise UsageError("reading KEY", "no key is empty", "Leave KEY out to verify everything.")
     if prove_all and level not in (None, "content"):

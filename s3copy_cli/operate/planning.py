@@ -25,12 +25,16 @@ class Plan:
         size: bytes to copy for them.
         first: the first few of them.
         left: keys that the function cannot help, by outcome.
+        absent: those of them that neither bucket has.
+        looked_at: how many keys the walk found, those included that are in order.
     """
 
     counts: Counter[Outcome] = field(default_factory=Counter)
     size: int = 0
     first: list[Difference] = field(default_factory=list)
     left: Counter[Outcome] = field(default_factory=Counter)
+    absent: int = 0
+    looked_at: int = 0
 
     @property
     def total(self) -> int:
@@ -65,10 +69,12 @@ def iter_pages(
     """
     page: list[Difference] = []
     for result in results:
+        plan.looked_at += 1
         difference = plan_repair(result, propagate_deletes=propagate_deletes)
         if difference is None:
             if result.outcome in (Outcome.UNPROVED, Outcome.ERROR):
                 plan.left[result.outcome] += 1
+                plan.absent += result.trouble == "absent"
             continue
         plan.add(difference)
         page.append(difference)

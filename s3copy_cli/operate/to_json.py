@@ -25,6 +25,7 @@ def to_json(report: RepairReport, deployed: DeployedPipeline, level: Level) -> d
         "level": level,
         "dry_run": repairs is None,
         "planned": {
+            "looked_at": plan.looked_at,
             "objects": plan.total,
             "bytes": plan.size,
             **{outcome.value: plan.counts[outcome] for outcome in _PLANNED},

@@ -23,7 +23,9 @@ _SIGNS = {
     Action.LEAVE: ("!", "yellow"),
     Action.WAIT: (".", "dim"),
 }
-_LONGEST_VALUE = 60
+# Longer than any ARN or name: what is cut could be what differs.
+_LONGEST_VALUE = 200
+_LONGEST_LINE = 160
 _DOCUMENTS = frozenset({names.TRUST, names.DOCUMENT, names.TLS_ONLY})
 
 
@@ -42,10 +44,12 @@ def print_plan(console: Console, plan: Plan) -> None:
         sign, style = _SIGNS[step.action]
         line = Text.assemble((f"{sign} {step.action.value:<6}", style), f"  {step.kind.value:<25}  {safe(step.name)}")
         console.print(line, soft_wrap=True)
-        if step.action in {Action.NOT_APPLICABLE, Action.LEAVE, Action.WAIT}:
+        # That something differs is said better by its values.
+        if step.reason and step.action is not Action.CREATE and not step.changes:
             console.print(Text(f"{'':<10}{safe(step.reason)}", "dim"), soft_wrap=True)
         for change in step.changes:
-            console.print(Text(f"{'':<10}{_change_line(change)}"), soft_wrap=True)
+            for words in _change_lines(change):
+                console.print(Text(f"{'':<10}{words}"), soft_wrap=True)
 
 
 def plan_data(plan: Plan) -> list[dict[str, Any]]:
@@ -64,13 +68,13 @@ def step_data(step: Step) -> dict[str, Any]:
     }
 
 
-def counts_line(counts: dict[str, int]) -> str:
-    """E.g. "9 to create, 2 to keep"."""
+def counts_line(counts: dict[str, int], *, is_done: bool = False) -> str:
+    """E.g. "9 to create, 2 to keep"; afterwards "9 created, 2 kept"."""
     words = {
-        Action.CREATE.value: "to create",
-        Action.UPDATE.value: "to update",
-        Action.KEEP.value: "to keep",
-        Action.DELETE.value: "to delete",
+        Action.CREATE.value: "created" if is_done else "to create",
+        Action.UPDATE.value: "updated" if is_done else "to update",
+        Action.KEEP.value: "kept" if is_done else "to keep",
+        Action.DELETE.value: "deleted" if is_done else "to delete",
         Action.LEAVE.value: "left alone",
         Action.NOT_APPLICABLE.value: "not applicable",
     }
@@ -89,20 +93,36 @@ def _change_data(change: Change) -> dict[str, Any]:
     return {"attribute": change.attribute, "old": old, "new": new}
 
 
-def _change_line(change: Change) -> str:
-    old, new = change.old, change.new
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        # Of two long mappings only what differs is worth reading.
-        differing = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-        old, new = ({name: one[name] for name in differing if name in one} for one in (old, new))
+def _change_lines(change: Change) -> list[str]:
+    """What differs, in one line, or in a line each if it is long."""
+    differences = _differences(change.old, change.new)
+    line = f"{change.attribute}: {', '.join(differences)}"
+    if len(differences) == 1 or len(line) <= _LONGEST_LINE:
+        return [line]
+    return [f"{change.attribute}:", *(f"  {one}" for one in differences)]
+
+
+def _differences(old: Any, new: Any) -> list[str]:
+    """Of two long values only what differs is worth reading."""
+    if isinstance(old or {}, Mapping) and isinstance(new or {}, Mapping) and (old or new):
+        had, has = dict(old or {}), dict(new or {})
+        differing = sorted(name for name in {**had, **has} if had.get(name) != has.get(name))
+        return [f"{safe(str(name))} {_value(had.get(name))} -> {_value(has.get(name))}" for name in differing]
+    told: list[str] = []
     documents = _document(old), _document(new)
     if all(document is not None for document in documents):
-        # Of two policies likewise.
-        had, has = ({f"{path}: {value}" for path, value in _iter_leaves(document)} for document in documents)
-        told = [f"+ {safe(leaf)}" for leaf in sorted(has - had)] + [f"- {safe(leaf)}" for leaf in sorted(had - has)]
-        if told:
-            return f"{change.attribute}: {', '.join(told)}"
-    return f"{change.attribute}: {_value(old)} -> {_value(new)}"
+        told = _gained_and_lost(*({f"{path}: {value}" for path, value in _iter_leaves(one)} for one in documents))
+    elif _is_row(old) and _is_row(new):
+        told = _gained_and_lost(set(old), set(new))
+    return told or [f"{_value(old)} -> {_value(new)}"]
+
+
+def _gained_and_lost(had: set[str], has: set[str]) -> list[str]:
+    return [f"+ {safe(one)}" for one in sorted(has - had)] + [f"- {safe(one)}" for one in sorted(had - has)]
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(one, str) for one in value)
 
 
 def _document(value: Any) -> Any:
@@ -122,10 +142,23 @@ def _iter_leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         for inner in value:
             name = inner.get("Sid", "") if isinstance(inner, Mapping) else ""
-            yield from _iter_leaves(inner, f"{path}.{name}" if name else path)
+            named = {word: it for word, it in inner.items() if word != "Sid"} if name else inner
+            yield from _iter_leaves(named, f"{path}.{name}" if name else path)
     else:
         yield path, str(value)
 
 
 def _value(value: Any) -> str:
-    return shorten(safe(str(value)), _LONGEST_VALUE) if value is not None else "(unset)"
+    return shorten(safe(_words(value)), _LONGEST_VALUE)
+
+
+def _words(value: Any) -> str:
+    """A value as a person writes it: rows and pairs without brackets and quotes."""
+    if value in (None, "", {}, [], ()):
+        return "(unset)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        pairs = [isinstance(one, list | tuple) for one in value]
+        return ", ".join("=".join(map(str, one)) if pair else str(one) for one, pair in zip(value, pairs, strict=True))
+    return str(value)

@@ -10,29 +10,33 @@ from s3copy_cli.operate.queue_cleaning import Cleaned
 from s3copy_cli.operate.repairing import Fate, Repairs
 from s3copy_cli.operate.run import RepairReport
 from s3copy_cli.output.safe import safe, shorten
-from s3copy_cli.output.verify_text import describe_proof, hanging
+from s3copy_cli.output.verify_text import describe_proof, describe_reasons, hanging, meaning
 from s3copy_cli.verify.compare import Outcome
 from s3copy_cli.verify.next_steps import Commands, iter_next_steps
 from s3copy_cli.verify.results import ObjectResult
+from s3copy_cli.verify.scope import Scope
+from s3copy_cli.verify.verdict import describe_nothing
 from s3copy_cli.wording import human_size, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_MEANINGS = {
-    Outcome.DIFFERS: "differs",
-    Outcome.MISSING: "missing at the destination",
-    Outcome.EXTRA: "only at the destination",
-    Outcome.UNPROVED: "could not be proved",
-    Outcome.ERROR: "could not be looked at",
-}
 _LEFT = frozenset({Outcome.DIFFERS, Outcome.MISSING, Outcome.UNPROVED, Outcome.ERROR})
 _MAX_KEY = 120
 _MAX_CAUSE = 600
 _MAX_FIELDS = 5
 
 
-def write_plan(plan: Plan, console: Console, *, source: str, repair_command: str, prove_command: str) -> None:
+def write_plan(
+    plan: Plan,
+    console: Console,
+    *,
+    source: str,
+    repair_command: str,
+    prove_command: str,
+    verify_command: str,
+    scope: Scope,
+) -> None:
     """Write what a dry run found.
 
     Args:
@@ -41,6 +45,8 @@ def write_plan(plan: Plan, console: Console, *, source: str, repair_command: str
         source: the source bucket's name.
         repair_command: the command line that does it.
         prove_command: the command line that proves what neither ETags nor checksums prove.
+        verify_command: the command line that says why an object cannot be looked at.
+        scope: which objects were asked about.
     """
     for difference in plan.first:
         what = "delete at the destination" if difference.outcome is Outcome.EXTRA else human_size(difference.size)
@@ -53,8 +59,12 @@ def write_plan(plan: Plan, console: Console, *, source: str, repair_command: str
         _line(console, f"would bring back {_amount(plan)} of {source}; nothing was done", "bold")
         _line(console, f"Next: {repair_command}")
     else:
-        _line(console, "nothing to bring back", "bold")
-        if plan.left[Outcome.UNPROVED]:
+        is_nothing_there = not plan.looked_at and scope.is_partial
+        what = f": {describe_nothing(scope)}" if is_nothing_there else ""
+        _line(console, f"nothing to bring back{what}", "bold")
+        if plan.left[Outcome.ERROR] > plan.absent:
+            _line(console, f"Next: {verify_command}")
+        elif plan.left[Outcome.UNPROVED]:
             _line(console, f"Next: {prove_command}")
 
 
@@ -90,8 +100,7 @@ def write_text(report: RepairReport, console: Console, *, propagate_deletes: boo
     if verification.is_proved:
         _line(console, describe_proof(verification), "bold green")
     else:
-        reasons = "; ".join(safe(reason) for reason in verification.reasons)
-        _line(console, f"not shown equal: {reasons}", "bold red")
+        _line(console, describe_reasons(verification), "bold red")
         is_under_way = bool(report.repairs.under_way)
         steps = iter_next_steps(verification, commands, after_repair=True, is_under_way=is_under_way)
         for number, step in enumerate(steps):
@@ -130,13 +139,16 @@ def _left_alone(plan: Plan) -> Iterator[str]:
             f"? {plural(plan.left[Outcome.UNPROVED], 'object')} could not be proved: copied already, so repair does "
             "not help; verify --level content reads both sides"
         )
-    if plan.left[Outcome.ERROR]:
-        yield f"! {plural(plan.left[Outcome.ERROR], 'object')} could not be looked at: verify says why"
+    if plan.absent:
+        yield f"! {plural(plan.absent, 'object')} in neither bucket"
+    errors = plan.left[Outcome.ERROR] - plan.absent
+    if errors:
+        yield f"! {plural(errors, 'object')} could not be looked at: verify says why"
 
 
 def _write_left(result: ObjectResult, repairs: Repairs, console: Console) -> None:
     style = "yellow" if result.outcome is Outcome.UNPROVED else "red"
-    _line(console, f"{result.outcome.sigil} {_key(result.key)}: {_MEANINGS[result.outcome]}", style)
+    _line(console, f"{result.outcome.sigil} {_key(result.key)}: {meaning(result)}", style)
     if result.fields:
         more = f" and {len(result.fields) - _MAX_FIELDS} more" if len(result.fields) > _MAX_FIELDS else ""
         named = ", ".join(safe(field.name) for field in result.fields[:_MAX_FIELDS])

@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -58,6 +58,7 @@ class _Output:
 
     def __init__(self, kind: str, path: str, stdout: TextIO) -> None:
         self.kind, self.path = kind, path
+        self.outcome = KINDS[kind]
         self.lines = 0
         self.is_stdout = is_stdout(path)
         # Whoever read it went away, e.g. `--combined - | head`.
@@ -167,7 +168,7 @@ class ReportFiles:
     @property
     def wants_proved(self) -> bool:
         """Whether a file names the proved ones, too."""
-        return any(KINDS[output.kind] in (None, Outcome.PROVED) for output in self._outputs)
+        return any(output.outcome in (None, Outcome.PROVED) for output in self._outputs)
 
     def __bool__(self) -> bool:
         return bool(self._outputs)
@@ -178,12 +179,15 @@ class ReportFiles:
         Raises:
             S3CopyError: a file cannot be written any more.
         """
+        line = ""
         for output in self._outputs:
-            outcome = KINDS[output.kind]
-            if outcome is None or outcome is result.outcome:
-                prefix = f"{result.outcome.sigil} " if outcome is None else ""
-                with _writing(output):
-                    output.write(f"{prefix}{report_line(result)}\n")
+            wanted = output.outcome
+            if wanted is None or wanted is result.outcome:
+                line = line or f"{report_line(result)}\n"
+                try:
+                    output.write(line if wanted is not None else f"{result.outcome.sigil} {line}")
+                except OSError as error:
+                    _stop(output, error)
 
     def complete(self) -> tuple[WrittenFile, ...]:
         """Put the files in their places: each is whole, or as it was before. What nobody read is not among them.
@@ -192,8 +196,10 @@ class ReportFiles:
             S3CopyError: a file cannot be written any more.
         """
         for output in self._outputs:
-            with _writing(output):
+            try:
                 output.complete()
+            except OSError as error:
+                _stop(output, error)
         complete = [output for output in self._outputs if not output.is_unread]
         return tuple(WrittenFile(output.kind, output.path, output.lines) for output in complete)
 
@@ -216,20 +222,22 @@ def report_line(result: ObjectResult) -> str:
     return f"{key}\t{fields}\t{escape_key(result.cause or result.message)}"
 
 
-@contextlib.contextmanager
-def _writing(output: _Output) -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:
+def _stop(output: _Output, error: OSError) -> None:
+    """End a file that could not be written.
+
+    Raises:
+        S3CopyError: for another reason than that its reader has gone.
+    """
+    if isinstance(error, BrokenPipeError):
         # The rest of the answer does not depend on who reads this.
         output.stop(is_unread=True)
-    except OSError as error:
-        name = "stdout" if output.is_stdout else Path(output.path).name
-        state = "The file is as it was before." if output.is_replaced else "What was written there is incomplete."
-        output.stop(is_unread=False)
-        raise S3CopyError(
-            f"writing the report {name}",
-            error.strerror or str(error),
-            f"{state} Make room, and run verify again.",
-            code="ReportFile",
-        ) from error
+        return
+    name = "stdout" if output.is_stdout else Path(output.path).name
+    state = "The file is as it was before." if output.is_replaced else "What was written there is incomplete."
+    output.stop(is_unread=False)
+    raise S3CopyError(
+        f"writing the report {name}",
+        error.strerror or str(error),
+        f"{state} Make room, and run verify again.",
+        code="ReportFile",
+    ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from s3copy_cli.output.report_files import is_stdout
@@ -38,6 +38,7 @@ _MEANINGS = {
     Outcome.UNPROVED: "could not be proved",
     Outcome.ERROR: "could not be looked at",
 }
+_ABSENT = "in neither bucket"
 # Of several objects.
 _MEANINGS_OF_MANY = {**_MEANINGS, Outcome.DIFFERS: "differ"}
 _MAX_STREAMS = 5
@@ -56,6 +57,7 @@ def write_text(
     upload_command: str,
     repair_command: str,
     verify_command: str,
+    prove_command: str,
     written: Sequence[WrittenFile] = (),
 ) -> None:
     """Write the whole result.
@@ -68,6 +70,7 @@ def write_text(
         upload_command: a command line that puts files into the source, for the next step.
         repair_command: a command line that brings back what is missing or different.
         verify_command: the command line of this run, for the next step.
+        prove_command: the same, reading the bytes where nothing else proves them.
     """
     from rich.text import Text
 
@@ -96,7 +99,8 @@ def write_text(
         named = "stdout" if is_stdout(file.path) else safe(file.path)
         console.print(Text(f"{plural(file.lines, 'object')} ({file.kind}) written to {named}", style="dim"))
     console.print()
-    for line, style in _verdict(report, setup_command, upload_command, repair_command, verify_command):
+    commands = Commands(setup_command, repair_command, verify_command, prove_command)
+    for line, style in _verdict(report, commands, upload_command):
         console.print(Text(hanging(line, console.width), style=style))
 
 
@@ -108,6 +112,17 @@ def describe_proof(report: Report) -> str:
     more = f"; {plural(extra, 'other object')} only at the destination (-)" if extra else ""
     part = "" if not report.scope.is_partial else " (of those asked for; the rest was not looked at)"
     return f"proved: {amount}, destination equals source{more}{part}"
+
+
+def describe_reasons(report: Report) -> str:
+    """Why this is no proof."""
+    reasons = "; ".join(safe(reason) for reason in report.reasons)
+    return f"not shown equal: {reasons}" if report.objects.total or not report.scope.is_partial else reasons
+
+
+def meaning(result: ObjectResult) -> str:
+    """What a result's outcome means, in words."""
+    return _ABSENT if result.trouble == "absent" else _MEANINGS[result.outcome]
 
 
 def hanging(line: str, width: int) -> str:
@@ -122,12 +137,19 @@ def _hidden(report: Report) -> str:
     """What is not shown, by outcome."""
     shown = Counter(result.outcome for result in report.objects.listed)
     rest = {outcome: report.objects.counts[outcome] - shown[outcome] for outcome in Outcome}
-    parts = [_counted(outcome, count) for outcome, count in rest.items() if count > 0]
+    absent = report.objects.absent - sum(result.trouble == "absent" for result in report.objects.listed)
+    parts = [words for _, words in _iter_counted(rest, absent)]
     return f"… and not shown: {', '.join(parts)} (--max-listed 0 shows all, --combined FILE writes all)"
 
 
-def _counted(outcome: Outcome, count: int) -> str:
-    return f"{count:,} {(_MEANINGS if count == 1 else _MEANINGS_OF_MANY)[outcome]}"
+def _iter_counted(counts: Mapping[Outcome, int], absent: int) -> Iterator[tuple[Outcome, str]]:
+    """How many have each outcome, where there are any; of the errors, those apart that are in neither bucket."""
+    for outcome in Outcome:
+        count = counts[outcome] - (absent if outcome is Outcome.ERROR else 0)
+        if count > 0:
+            yield outcome, f"{count:,} {(_MEANINGS if count == 1 else _MEANINGS_OF_MANY)[outcome]}"
+    if absent > 0:
+        yield Outcome.ERROR, f"{absent:,} {_ABSENT}"
 
 
 def _write_findings(report: Report, console: Console) -> None:
@@ -174,7 +196,7 @@ def _write_details(report: Report, console: Console) -> None:
         if not lines:
             continue
         console.print()
-        title = f"{result.outcome.sigil} {_key(result.key, console)}: {_MEANINGS[result.outcome]}"
+        title = f"{result.outcome.sigil} {_key(result.key, console)}: {meaning(result)}"
         console.print(Text(title, style=_STYLES[result.outcome]))
         for line in lines:
             console.print(_indented(line))
@@ -233,9 +255,9 @@ def _objects_line(report: Report) -> str:
     counts = report.objects.counts
     parts = [f"{counts[Outcome.PROVED]:,} proved"]
     parts += [
-        f"{_counted(outcome, counts[outcome])} ({outcome.sigil})"
-        for outcome in Outcome
-        if outcome is not Outcome.PROVED and counts[outcome]
+        f"{words} ({outcome.sigil})"
+        for outcome, words in _iter_counted(counts, report.objects.absent)
+        if outcome is not Outcome.PROVED
     ]
     waited = f"; waited {report.objects.waited_seconds:.0f} s" if report.objects.waited_seconds >= 1 else ""
     return f"{', '.join(parts)} (compared: {', '.join(report.compared)}{waited})"
@@ -366,22 +388,19 @@ def _write_parked(dead_letter: DeadLetterReport, console: Console) -> None:
         console.print(Text(f"  … and {plural(hidden, 'more parked event')} (--json has them)", style="dim"))
 
 
-def _verdict(
-    report: Report, setup_command: str, upload_command: str, repair_command: str, verify_command: str
-) -> Iterator[tuple[str, str]]:
+def _verdict(report: Report, commands: Commands, upload_command: str) -> Iterator[tuple[str, str]]:
     objects = report.objects
     if report.is_proved and not objects.source_objects:
-        if report.scope.is_everything:
+        if not report.scope.is_partial:
             yield "nothing to prove yet: the source bucket is empty", "bold yellow"
             yield f"Next: {upload_command}", ""
         else:
-            yield "nothing to prove: the source bucket has no such object, only the destination has (-)", "bold yellow"
+            where = "the source bucket has no such object, only the destination has (-)"
+            yield f"nothing to prove: {where if objects.total else 'neither bucket has such an object'}", "bold yellow"
         return
     if report.is_proved:
         yield describe_proof(report), "bold green"
         return
-    reasons = "; ".join(safe(reason) for reason in report.reasons)
-    yield f"not shown equal: {reasons}" if objects.total or report.scope.is_everything else reasons, "bold red"
-    commands = Commands(setup_command, repair_command, verify_command, f"{verify_command} --level content")
+    yield describe_reasons(report), "bold red"
     for number, step in enumerate(iter_next_steps(report, commands)):
         yield f"{'      then ' if number else 'Next: '}{safe(step)}", ""

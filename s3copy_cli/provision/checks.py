@@ -88,7 +88,8 @@ def concurrency_problem(aws: Aws, function: RemoteResource, wanted: int | None) 
     if left >= UNRESERVED_MINIMUM:
         return ""
     return (
-        f"{wanted} executions are not reserved: the account may have {limit['ConcurrentExecutions']:,} at a time, and "
-        f"{left:,} would be left for functions without a reservation, of which Lambda keeps {UNRESERVED_MINIMUM}. "
+        f"{wanted:,} executions are not reserved: the account has {limit['ConcurrentExecutions']:,} at a time, "
+        f"{limit['UnreservedConcurrentExecutions'] + (has or 0):,} of them without a reservation, and Lambda keeps "
+        f"{UNRESERVED_MINIMUM} of those for other functions. "
         "The pipeline works without; AWS raises the limit on request."
     )

@@ -429,7 +429,7 @@ def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
     if changes:
         differing = ", ".join(change.attribute for change in changes)
         is_pending = [change.old for change in changes] == [names.STATE_PENDING]
-        reason = "not active yet" if is_pending else f"{differing} differs"
+        reason = "not active yet" if is_pending else f"{differing} differ{'s' if len(changes) == 1 else ''}"
         return Step(desired.kind, desired.name, Action.UPDATE, reason, changes)
     return Step(desired.kind, desired.name, Action.KEEP)
 

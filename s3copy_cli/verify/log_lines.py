@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from s3copy_cli.verify.scope import as_key
+
 _MAX_JSON = 1024 * 1024
 _MAX_TEXT = 16 * 1024
 _MAX_MESSAGE = 500
 _MAX_NAME = 100
-_MAX_KEY = 1024
 
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _START = re.compile(rf"START RequestId: ({_ID})\b")
@@ -234,11 +235,11 @@ def _classify_own(document: Mapping[str, Any], request_id: str) -> LogLine:
     noted = document.get("noted_request_id")
     if isinstance(noted, str):
         keys = document.get("keys")
-        known = tuple(key[:_MAX_KEY] for key in keys if isinstance(key, str)) if isinstance(keys, list) else ()
+        known = tuple(key for key in map(as_key, keys) if key is not None) if isinstance(keys, list) else ()
         return Note(noted[:36], known)
     outcome = _text(document.get("outcome"), _MAX_NAME)
     error = _mapping(document.get("error"))
-    key = document.get("key")
+    key = as_key(document.get("key"))
     if outcome in _FAILED_OUTCOMES or _text(document.get("level")) in {"ERROR", "CRITICAL"}:
         code = _text(error.get("code"), _MAX_NAME) or outcome or "Unknown"
         return Error(
@@ -246,7 +247,7 @@ def _classify_own(document: Mapping[str, Any], request_id: str) -> LogLine:
             code,
             message=_text(error.get("message")) or _text(document.get("message")),
             operation=_text(error.get("operation"), _MAX_NAME),
-            key=key[:_MAX_KEY] if isinstance(key, str) and code not in _FOREIGN_CODES else None,
+            key=key if code not in _FOREIGN_CODES else None,
             request_id=request_id,
             permanent=error.get("permanent") is True,
             is_harmless=code == _HARMLESS_CODE and outcome == "refused",
@@ -254,7 +255,7 @@ def _classify_own(document: Mapping[str, Any], request_id: str) -> LogLine:
     return Done(
         request_id,
         is_last=document.get("message") == _LAST_MESSAGE,
-        key=key[:_MAX_KEY] if isinstance(key, str) else None,
+        key=key,
         outcome=outcome,
         latency_ms=_number(document.get("latency_ms")),
     )

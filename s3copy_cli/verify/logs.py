@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 # FilterLogEvents gives at most so many events in a page.
 EVENTS_PER_PAGE = 10_000
 MAX_STREAMS_NAMED = 1_000
-# How far this machine's clock may lag behind AWS's.
-_CLOCK_SKEW = timedelta(minutes=5)
+# How far this machine's clock may lag behind AWS's: S3 refuses requests of one that is off by more.
+_CLOCK_SKEW = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)

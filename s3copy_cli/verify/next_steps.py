@@ -52,7 +52,7 @@ def iter_next_steps(
     of_objects = list(_of_objects(report, commands, before_repair=to_copy))
     yield from restoring
     yield from of_objects
-    yield from _of_reading(report, commands)
+    yield from _of_reading(report, commands, after_repair=after_repair)
     if not of_objects:
         yield from _of_the_past(report, commands)
 
@@ -90,8 +90,13 @@ def _of_objects(report: Report, commands: Commands, *, before_repair: str) -> It
         yield f"{commands.prove} (reads the bytes where nothing else proves them)"
     elif counts[Outcome.UNPROVED]:
         yield f"make readable what could not be compared (the causes above name it), and then {commands.verify}"
-    if counts[Outcome.ERROR]:
-        yield f"see the causes above of what S3 does not show (permissions, names of keys), and then {commands.verify}"
+    if report.objects.absent or (report.scope.is_partial and not report.objects.total):
+        yield (
+            f"ask for names as the source bucket {report.source_bucket} has them: without the bucket, with their case, "
+            "and usually without a slash in front"
+        )
+    if counts[Outcome.ERROR] > report.objects.absent:
+        yield f"see the causes above of what S3 does not show (permissions), and then {commands.verify}"
     if counts[Outcome.EXTRA] and report.strict and not report.propagate_deletes:
         yield (
             f"aws s3 rm s3://{report.destination_bucket}/KEY for what nobody needs there (s3copy deletes nothing that "
@@ -99,9 +104,13 @@ def _of_objects(report: Report, commands: Commands, *, before_repair: str) -> It
         )
 
 
-def _of_reading(report: Report, commands: Commands) -> Iterator[str]:
+def _of_reading(report: Report, commands: Commands, *, after_repair: bool) -> Iterator[str]:
     """What keeps verify from seeing everything, though it is there."""
     queue = report.dead_letter.queue
+    counts = report.objects.counts
+    is_repair_due = counts[Outcome.MISSING] + counts[Outcome.DIFFERS] > 0
+    if queue.unread and not (is_repair_due or after_repair):
+        yield f"{commands.repair} (takes the parked events out of the queue whose objects are in order, and verifies)"
     is_queue_shut = bool(queue.unreadable) and not _is_queue_missing(report)
     if report.logs.scan.is_denied or is_queue_shut or report.metrics.unreadable:
         yield f"give yourself the permissions that are named above, and then {commands.verify}"

@@ -9,6 +9,8 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import unquote_plus
 
+from s3copy_cli.verify.scope import as_key
+
 _MAX_TEXT = 300
 # Our words for why an event is parked, where AWS has none.
 DELIVERED_TOO_OFTEN = "DeliveredTooOften"
@@ -98,11 +100,11 @@ def _iter_subjects(event: Mapping[str, Any], source_bucket: str) -> Iterator[_Su
     if isinstance(continuation, dict):
         origin = _mapping(continuation.get("origin"))
         is_ours = continuation.get("bucket") == source_bucket
-        key = _plain(continuation.get("key")) if is_ours else None
+        key = as_key(continuation.get("key")) if is_ours else None
         yield _Subject(key, _time(origin.get("event_time")), _text(origin.get("event_name")))
     elif event.get("source") == "aws.s3" and isinstance(detail, dict):
         is_ours = _mapping(detail.get("bucket")).get("name") == source_bucket
-        key = _plain(_mapping(detail.get("object")).get("key")) if is_ours else None
+        key = as_key(_mapping(detail.get("object")).get("key")) if is_ours else None
         yield _Subject(key, _time(event.get("time")), _text(event.get("detail-type")))
     else:
         records = event.get("Records")
@@ -116,15 +118,11 @@ def _iter_subjects(event: Mapping[str, Any], source_bucket: str) -> Iterator[_Su
             )
 
 
-def _plain(key: object) -> str | None:
-    return key if isinstance(key, str) and key else None
-
-
 def _decoded(key: object) -> str | None:
     if not isinstance(key, str):
         return None
     try:
-        return unquote_plus(key, errors="strict") or None
+        return as_key(unquote_plus(key, errors="strict"))
     except ValueError:
         return None
 

@@ -138,7 +138,8 @@ def verify_pipeline(
     clock = services.clock
     rules = rules_for(deployed, options)
     estimates = CopyEstimates(_begin(deployed, options))
-    is_all_kept = options.max_listed is None or (sink is not None and sink.wants_proved)
+    wants_proved = sink is not None and sink.wants_proved
+    is_all_kept = options.max_listed is None or wants_proved
     tally = Tally(None if is_all_kept else options.max_listed, propagate_deletes=deployed.propagate_deletes)
     with (
         tally,
@@ -197,11 +198,12 @@ def verify_pipeline(
         explain = make_explain(facts, deployed, options)
         showcase, sizes, absent = Showcase(options.max_listed), Sizes(facts), 0
         for provisional in tally.iter_final({}):
-            result = provisional._replace(cause=explain(provisional))
+            cause = explain(provisional)
+            result = provisional._replace(cause=cause) if cause != provisional.cause else provisional
             showcase.add(result)
             sizes.add(result)
             absent += result.trouble == "absent"
-            if sink is not None and (sink.wants_proved or result.outcome is not Outcome.PROVED):
+            if sink is not None and (wants_proved or result.outcome is not Outcome.PROVED):
                 sink.on_final(result)
 
     objects = ObjectsReport(

@@ -13,6 +13,22 @@ if TYPE_CHECKING:
     from s3copy_cli.s3 import ListedObject
 
 
+# S3 has no longer ones, in bytes of UTF-8.
+MAX_KEY_BYTES = 1024
+
+
+def as_key(value: object) -> str | None:
+    """Something that others wrote, if it can be an object's key: a text of 1 to 1,024 bytes; otherwise None."""
+    if not isinstance(value, str):
+        return None
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        # Half a surrogate pair, e.g. of a JSON escape.
+        return None
+    return value if 0 < size <= MAX_KEY_BYTES else None
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which keys are compared.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timezone
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
@@ -14,8 +14,13 @@ from s3copy_cli.errors import S3CopyError
 from s3copy_cli.verify.compare import FieldComparison, FieldVerdict, Outcome
 from s3copy_cli.verify.results import ObjectResult
 
-# Some 30,000 results.
+# Some 60,000 results.
 IN_MEMORY = 8 * 1024 * 1024
+# Results that are encoded together: one by one, the calls alone take longer than the work.
+_TOGETHER = 256
+_LENGTH_BYTES = 4
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_VALUES = {outcome: value for value, outcome in _OUTCOMES.items()}
 
 
 class Entry(NamedTuple):
@@ -50,6 +55,8 @@ class Spool:
     def __init__(self, in_memory: int = IN_MEMORY) -> None:
         # Unlinked at once by the system, readable by nobody else.
         self._file = tempfile.SpooledTemporaryFile(max_size=in_memory)  # noqa: SIM115
+        # The last ones, not written yet.
+        self._last: list[Entry] = []
 
     def __enter__(self) -> Spool:
         return self
@@ -65,86 +72,111 @@ class Spool:
         Raises:
             S3CopyError: the disk is full.
         """
+        self._last.append(entry)
+        if len(self._last) == _TOGETHER:
+            self._write()
+
+    def _write(self) -> None:
+        block = encode(self._last)
         with _translated():
-            self._file.write(encode(entry))
+            self._file.write(len(block).to_bytes(_LENGTH_BYTES, "big"))
+            self._file.write(block)
+        self._last.clear()
 
     def __iter__(self) -> Iterator[Entry]:
-        """All of them from the beginning; only one reader at a time."""
+        """All of them from the beginning; only one reader at a time.
+
+        Raises:
+            S3CopyError: the disk is full, or does not give back what was written.
+        """
+        if self._last:
+            self._write()
         with _translated():
             self._file.seek(0)
         while True:
             with _translated():
-                line = self._file.readline()
-            if not line:
+                length = int.from_bytes(self._file.read(_LENGTH_BYTES), "big")
+                block = self._file.read(length)
+            if not block:
                 return
-            yield decode(line)
+            yield from decode(block)
 
     def close(self) -> None:
         """Give the memory or the file back."""
         self._file.close()
 
 
-def encode(entry: Entry) -> bytes:
-    """One line of ASCII."""
-    result = entry.result
-    fields = [
-        (
-            field.name,
-            field.verdict.value,
-            field.source,
-            field.destination,
-            field.reason,
-            field.proves_content,
-            field.is_required,
-        )
-        for field in result.fields
-    ]
-    values = (
-        result.key,
-        result.outcome.value,
-        result.size,
-        result.etag,
-        fields,
-        result.message,
-        _text(result.source_modified),
-        _text(result.destination_modified),
-        result.cause,
-        result.trouble,
-        entry.seen_at,
-    )
-    return json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
+def encode(entries: Sequence[Entry]) -> bytes:
+    """Entries as bytes that only this program reads, and only in this run."""
+    return marshal.dumps([_plain(entry) for entry in entries])
 
 
-def decode(line: bytes) -> Entry:
+def decode(block: bytes) -> Iterator[Entry]:
     """What `encode` was given."""
-    key, outcome, size, etag, fields, message, source_modified, destination_modified, cause, trouble, seen_at = (
-        json.loads(line)
-    )
-    result = ObjectResult(
+    for key, outcome, size, etag, fields, message, source_modified, destination_modified, cause, trouble, seen_at in (
+        # Our own words, from a file that nobody else can open. JSON takes ten times as long.
+        marshal.loads(block)  # noqa: S302
+    ):
+        result = ObjectResult(
+            key,
+            _OUTCOMES[outcome],
+            size,
+            etag,
+            tuple(_field(*field) for field in fields) if fields else (),
+            message,
+            _moment(source_modified),
+            _moment(destination_modified),
+            cause,
+            trouble,
+        )
+        yield Entry(result, seen_at)
+
+
+def _plain(entry: Entry) -> tuple[Any, ...]:
+    result, seen_at = entry
+    key, outcome, size, etag, fields, message, source_modified, destination_modified, cause, trouble = result
+    return (
         key,
-        Outcome(outcome),
+        _VALUES[outcome],
         size,
         etag,
-        tuple(_field(*field) for field in fields),
+        tuple(_plain_field(field) for field in fields) if fields else (),
         message,
-        _moment(source_modified),
-        _moment(destination_modified),
+        _number(source_modified),
+        _number(destination_modified),
         cause,
         trouble,
+        seen_at,
     )
-    return Entry(result, seen_at)
+
+
+def _plain_field(field: FieldComparison) -> tuple[Any, ...]:
+    return (
+        field.name,
+        field.verdict.value,
+        field.source,
+        field.destination,
+        field.reason,
+        field.proves_content,
+        field.is_required,
+    )
 
 
 def _field(name: str, verdict: str, *rest: Any) -> FieldComparison:
     return FieldComparison(name, FieldVerdict(verdict), *rest)
 
 
-def _text(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None
+def _number(moment: datetime | None) -> float | str | None:
+    if moment is None:
+        return None
+    # HEAD tells whole seconds, which a number holds exactly.
+    return moment.isoformat() if moment.microsecond else moment.timestamp()
 
 
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _moment(number: float | str | None) -> datetime | None:
+    if number is None:
+        return None
+    return datetime.fromisoformat(number) if isinstance(number, str) else datetime.fromtimestamp(number, timezone.utc)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 from types import TracebackType
 
 from s3copy_cli.verify.compare import Outcome
@@ -147,7 +148,7 @@ class Tally:
             causes: what explains a key, as far as it is known.
         """
         corrections = deque(sorted(self._corrections.items()))
-        for entry in heapq.merge(self._open, self._proved, key=lambda entry: entry.result.key):
+        for entry in heapq.merge(self._open, self._proved, key=attrgetter("result.key")):
             key = entry.result.key
             while corrections and corrections[0][0] < key:
                 yield from self._iter_unremembered(*corrections.popleft(), causes)
@@ -195,6 +196,10 @@ class Tally:
             self.source_bytes -= result.size or 0
 
 
+# Of the showcase; all others are in the first.
+_GROUPS = {Outcome.EXTRA: 1, Outcome.PROVED: 2}
+
+
 class Showcase:
     """The results to show, the most important first: what is neither proved nor extra, then extra, then proved.
 
@@ -208,7 +213,7 @@ class Showcase:
 
     def add(self, result: ObjectResult) -> None:
         """Take in one result; results come in key order."""
-        group = self._groups[{Outcome.EXTRA: 1, Outcome.PROVED: 2}.get(result.outcome, 0)]
+        group = self._groups[_GROUPS.get(result.outcome, 0)]
         if self._limit is None or len(group) < self._limit:
             group.append(result)
 

@@ -109,8 +109,12 @@ def _unread_log_reasons(logs: LogsReport) -> Iterator[str]:
 
 
 def _parked_reasons(dead_letter: DeadLetterReport) -> Iterator[str]:
-    if dead_letter.unrecovered:
-        yield f"{plural(dead_letter.unrecovered, 'unrecovered event')} in the dead-letter queue"
+    unread = dead_letter.queue.unread
+    known = dead_letter.unrecovered - unread
+    if known:
+        yield f"{plural(known, 'unrecovered event')} in the dead-letter queue"
+    if unread:
+        yield f"{plural(unread, 'message')} in the dead-letter queue that could not be looked at"
     yield from _unread_queue_reasons(dead_letter)
 
 

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 COLUMNS = 100
-# rich's own form loads a font from a CDN, and draws a window; a picture in the docs needs neither.
+# rich's own form loads a font from a CDN, and draws a window; a picture in the docs needs neither. Spaces are kept,
+# because some programs take those away that a text begins with, also no-break ones.
 SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
 .{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -20,7 +21,7 @@ SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http:/
 <rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" /></clipPath>{lines}</defs>
 {chrome}
 <g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">{backgrounds}
-<g class="{unique_id}-matrix">{matrix}</g></g>
+<g class="{unique_id}-matrix" xml:space="preserve">{matrix}</g></g>
 </svg>
 """
 

@@ -111,6 +111,8 @@ def test_other_commands_take_the_options_of_every_command_only(folder: Path) -> 
         ("memory = 1.5", ["memory", "number"]),
         ("memory = true", ["memory", "number"]),
         ("region = 1", ["region", "text"]),
+        ('handover-wait = "5"', ["handover-wait", "number"]),
+        ("handover-wait = 3601", ["handover-wait", "between 0 and 3,600"]),
         ('local = "yes"', ["local", "true or false"]),
         ("propagate-deletes = 1", ["propagate-deletes", "true or false"]),
         ('storage-class = "CHEAP"', ["storage-class", "CHEAP"]),
@@ -145,6 +147,12 @@ def test_a_file_that_is_not_there_is_wrong_usage(folder: Path, capsys: pytest.Ca
     assert "missing.toml" in capsys.readouterr().err
     with pytest.raises(UsageError):
         read_config(folder, file_options())
+
+
+def test_seconds_may_be_whole_or_not(folder: Path) -> None:
+    for seconds in ("5", "0.5"):
+        (folder / "s3copy.toml").write_text(f"handover-wait = {seconds}\n")
+        assert parse()[0]["handover_seconds"] == float(seconds)
 
 
 def test_every_option_of_a_pipeline_has_a_variable() -> None:

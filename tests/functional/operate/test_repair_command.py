@@ -31,6 +31,7 @@ def test_missing_and_different_objects_are_brought_back_by_the_function(world: A
     world.put_copy("extra")
     planned = s3copy("repair", "--dry-run", "--json", expect=3)
     assert planned.data["planned"] == {
+        "looked_at": 26,
         "objects": 25,
         "bytes": sum(len(key.encode()) for key in keys),
         "missing": 23,
@@ -191,6 +192,29 @@ def test_next_steps_that_help(world: Any, s3copy: Run, aws: Aws) -> None:
     text = " ".join(s3copy("repair", "--wait", "0", expect=3).stdout.split())
     assert "Next: s3copy setup (the log group is missing)" in text
     assert "s3copy repair" not in text
+
+
+def test_names_that_are_not_there(world: Any, s3copy: Run) -> None:
+    world.put("a")
+    world.put_copy("a")
+    assert (
+        "nothing to bring back: no object under 'typo/'"
+        in s3copy("repair", "--dry-run", "--prefix", "typo/", expect=3).stdout
+    )
+    text = " ".join(s3copy("repair", "--prefix", "typo/", "--wait", "0", expect=3).stdout.split())
+    assert "nothing was proved: no object under 'typo/' in either bucket Next: ask for names" in text
+    assert "not shown equal" not in text
+    assert "1 object in neither bucket" in s3copy("repair", "--dry-run", "typo", expect=3).stdout
+    assert "! typo: in neither bucket" in s3copy("repair", "typo", "--wait", "0", expect=3).stdout
+
+
+def test_the_next_commands_are_about_the_same_objects(world: Any, s3copy: Run) -> None:
+    world.put("my key")
+    text = s3copy("repair", "--dry-run", "--level", "content", "--tags", "my key", expect=3).stdout
+    assert "Next: s3copy repair --tags --level content 'my key'" in text
+    world.put_copy("my key", b"other", ServerSideEncryption="aws:kms", ChecksumAlgorithm="SHA256")
+    text = s3copy("repair", "--dry-run", "--prefix", "my ", expect=3).stdout
+    assert "--prefix 'my '" in text
 
 
 def test_without_a_pipeline(s3copy: Run) -> None:

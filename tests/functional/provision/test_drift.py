@@ -226,6 +226,9 @@ CHANGES: dict[tuple[str, str], tuple[Callable[[Pipeline], Any], Expected, Expect
     ("function", names.KMS_KEY): (set_variable("S3COPY_KMS_KEY_ID", ""), ..., ...),
     ("function", names.PROPAGATE_DELETES): (set_variable("S3COPY_PROPAGATE_DELETES", "x"), ..., ...),
     ("function", names.SYNC_TAGS): (set_variable("S3COPY_SYNC_TAGS", "x"), "x", "off"),
+    ("function", names.PREFIX): (set_variable("S3COPY_PREFIX", "x/"), ..., ...),
+    ("function", names.SUFFIX): (set_variable("S3COPY_SUFFIX", ".x"), ..., ...),
+    ("function", names.DESTINATION_PREFIX): (set_variable("S3COPY_DESTINATION_PREFIX", "x/"), ..., ...),
     ("function", names.SETTINGS): (set_variable("S3COPY_SETTINGS", "x"), ..., ...),
     ("function", names.TAGS): (
         lambda p: client("lambda").untag_resource(Resource=p.function_arn, TagKeys=["team"]),
@@ -264,7 +267,10 @@ CHANGES: dict[tuple[str, str], tuple[Callable[[Pipeline], Any], Expected, Expect
     ),
 }
 # Changed one by one: what they are is what the choices are read from, so they change what is wanted, too.
-CHOICES = {names.SETTINGS, names.KMS_KEY, names.PROPAGATE_DELETES}
+CHOICES = {
+    *(names.SETTINGS, names.KMS_KEY, names.PROPAGATE_DELETES),
+    *(names.PREFIX, names.SUFFIX, names.DESTINATION_PREFIX),
+}
 # Another function as the trigger's is not drift but somebody else's entry.
 FOREIGN = {("trigger", names.FUNCTION_ARN)}
 

@@ -56,3 +56,24 @@ def test_a_list_on_stdout_and_quiet_leave_stderr_silent(world: Any, s3copy: Run)
     outcome = s3copy("verify", *NOW, "--missing", "/dev/stdout", "--quiet", expect=3)
     assert (outcome.stdout.split("\t")[0], outcome.stderr) == ("a", "")
     assert "takes the JSON object" in s3copy("verify", "--missing", "/dev/stdout", "--json", expect=2).stdout
+
+
+def test_next_commands_look_as_closely(world: Any, s3copy: Run) -> None:
+    world.put("a")
+    world.put_copy("a", b"x" * len(b"a"), ServerSideEncryption="aws:kms", ChecksumAlgorithm="SHA256")
+    assert "s3copy repair --level content" in words(s3copy("verify", *NOW, "--level", "content", expect=3))
+    world.put("b")
+    assert "s3copy repair --level listing" in words(s3copy("verify", *NOW, "--level", "listing", "b", expect=3))
+
+
+def test_a_key_that_neither_bucket_has_is_called_so(world: Any, s3copy: Run) -> None:
+    world.put("a")
+    text = words(s3copy("verify", *NOW, "typo", expect=3))
+    assert "! typo: in neither bucket" in text
+    assert "0 proved, 1 in neither bucket (!)" in text
+    assert "could not be looked at" not in text
+
+
+def test_a_key_that_is_no_utf_8(world: Any, s3copy: Run) -> None:
+    for arguments in (["\udcff"], ["--prefix", "\udcff"]):
+        assert "is no UTF-8" in s3copy("verify", *arguments, expect=2).stderr

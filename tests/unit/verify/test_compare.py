@@ -304,3 +304,12 @@ def test_every_other_field_as_it_is_told(head: Head) -> None:
 def test_what_a_side_lacks_is_named_in_the_order_of_names(head: Head) -> None:
     both = compare_heads(head(checksums={"SHA256": "a", "CRC32": "b"}), head(checksums={"MD5": "c"}))
     assert [field.name for field in both.fields[2:5]] == ["checksum-CRC32", "checksum-MD5", "checksum-SHA256"]
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_a_checksum_declared_to_be_of_parts_is_not_held_against_one_of_all(head: Head, side: str) -> None:
+    whole, parts = (
+        head(checksums={"CRC32": value}, checksum_type=kind) for value, kind in (("x", FULL), ("y", "COMPOSITE"))
+    )
+    found = verdicts(whole, parts) if side == "destination" else verdicts(parts, whole)
+    assert found["checksum-CRC32"] is FieldVerdict.NOT_COMPARABLE

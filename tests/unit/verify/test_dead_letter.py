@@ -54,7 +54,7 @@ def test_the_envelope_of_a_failed_event() -> None:
     assert event.request_id == "r-1"
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1))
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=250))
 def test_keys_are_decoded_exactly_once(key: str) -> None:
     (event,) = parse_message(envelope((BUCKET, quote_plus(key))), BUCKET)
     assert event.key == key
@@ -77,6 +77,11 @@ def test_each_record_counts() -> None:
         '{"requestPayload":{"Records":[null]}}',
         '{"requestPayload":{"Records":[{"s3":{"bucket":[],"object":7}}]},"requestContext":7,"responsePayload":""}',
         envelope((BUCKET, "x"), requestPayload={"Event": "s3:TestEvent"}),
+        # Names that no object can have.
+        envelope((BUCKET, "")),
+        envelope((BUCKET, "\ud800")),
+        envelope((BUCKET, "x" * 1025)),
+        envelope((BUCKET, "x"), requestPayload={"s3copy_continuation": {"bucket": BUCKET, "key": "\ud800"}}),
     ],
 )
 def test_what_cannot_be_understood_is_parked_all_the_same(body: str) -> None:

@@ -132,6 +132,11 @@ def report_of(
             None,
             ["it could not be proved that every copy took at most 1 min: Lambda dropped 4 log lines"],
         ),
+        (
+            report_of(3, [("k0", 1.0)], incomplete="Lambda dropped 4 log lines"),
+            None,
+            [f"{UNKNOWN.format(2)}; Lambda dropped 4 log lines"],
+        ),
         (report_of(3, [("k0", 1e9)], limit=None), None, []),
     ],
 )

@@ -106,7 +106,8 @@ def test_tracebacks_over_several_events(log_lines: Corpus) -> None:
 def test_hostile_lines(log_lines: Corpus) -> None:
     fold = fold_lines(log_lines("hostile.log"))
     assert counts(fold.causes) == {"failed": 1}
-    assert list(fold.causes["failed"].subjects) == [Subject("\x1b[31mred\ud800", "")]
+    # Half a surrogate pair is in no key.
+    assert list(fold.causes["failed"].subjects) == [Subject(None, rid(1))]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ import pytest
 from s3copy_cli.verify.compare import Outcome
 from s3copy_cli.verify.health import Health, iter_obstacles
 from s3copy_cli.verify.next_steps import Commands, iter_next_steps
+from s3copy_cli.verify.scope import EVERYTHING
 
 COMMANDS = Commands("SETUP", "REPAIR", "VERIFY", "PROVE")
 COPY = "REPAIR (has the function copy those objects again, and verifies)"
+TWO = EVERYTHING.limited_to("ab")
 MISSING = {Outcome.MISSING: 1}
 EXTRA = {Outcome.EXTRA: 1}
 DENIED = {"name": "AccessDenied on CopyObject", "command": "SETUP"}
@@ -36,8 +38,12 @@ def steps(*, after_repair: bool = False, is_under_way: bool = False, **changes: 
         level=values["level"],
         strict=values.get("strict", False),
         propagate_deletes=values.get("propagate_deletes", False),
+        source_bucket="originals",
         destination_bucket="copies",
+        scope=values.get("scope", EVERYTHING),
         objects=SimpleNamespace(
+            absent=values.get("absent", 0),
+            total=sum(values["counts"].values()),
             counts={outcome: values["counts"].get(outcome, 0) for outcome in Outcome},
             is_complete=values.get("is_complete", True),
         ),
@@ -46,7 +52,7 @@ def steps(*, after_repair: bool = False, is_under_way: bool = False, **changes: 
             causes=causes, unrecovered=sum(each.unrecovered for each in causes), scan=SimpleNamespace(**scan)
         ),
         dead_letter=SimpleNamespace(
-            queue=SimpleNamespace(queue="q", unreadable=values.get("queue", "")),
+            queue=SimpleNamespace(queue="q", unreadable=values.get("queue", ""), unread=values.get("unread", 0)),
             parked=parked,
         ),
         metrics=SimpleNamespace(unreadable=values.get("metrics", "")),
@@ -71,12 +77,24 @@ def steps(*, after_repair: bool = False, is_under_way: bool = False, **changes: 
         ),
         ({"counts": MISSING, "causes": [{**DENIED, "open": 0}]}, [COPY]),
         ({"counts": {Outcome.DIFFERS: 1}}, [COPY]),
+        ({"counts": {Outcome.DIFFERS: 1, Outcome.MISSING: 1}}, [COPY]),
         ({"counts": EXTRA, "propagate_deletes": True}, ["REPAIR (has the function delete those objects"]),
         # What repair cannot help.
         ({"counts": {Outcome.UNPROVED: 1}}, ["PROVE (reads the bytes"]),
         ({"counts": {Outcome.UNPROVED: 1}, "level": "content"}, ["make readable what could not be compared"]),
         ({"counts": {Outcome.ERROR: 1}}, ["see the causes above"]),
-        ({"counts": EXTRA, "strict": True}, ["aws s3 rm s3://copies/KEY"]),
+        ({"counts": {Outcome.ERROR: 2}, "absent": 2, "scope": TWO}, ["ask for names as the source bucket originals"]),
+        ({"counts": {Outcome.ERROR: 2}, "absent": 1, "scope": TWO}, ["ask for names", "see the causes above"]),
+        ({"scope": EVERYTHING.narrowed("typo/")}, ["ask for names as the source bucket originals has them"]),
+        (
+            {"counts": EXTRA, "strict": True},
+            [
+                (
+                    "aws s3 rm s3://copies/KEY for what nobody needs there (s3copy deletes nothing that only the "
+                    "destination has), or verify without --strict"
+                )
+            ],
+        ),
         ({"scan": {"is_missing": True, "incomplete": "none"}}, ["SETUP (the log group is missing)"]),
         ({"scan": {"is_denied": True, "incomplete": "no"}}, ["give yourself the permissions that are named above"]),
         (
@@ -90,8 +108,19 @@ def steps(*, after_repair: bool = False, is_under_way: bool = False, **changes: 
             {"scan": {"is_missing": True, "incomplete": "none"}, "queue": "the dead-letter queue q is missing"},
             ["SETUP (the log group is missing; the dead-letter queue is missing)"],
         ),
-        ({"parked": [None]}, ["look at the parked events in the queue q"]),
+        (
+            {"parked": [None]},
+            [
+                (
+                    "look at the parked events in the queue q that name no object of the source bucket, and delete "
+                    "them there if nobody needs them (aws sqs receive-message, delete-message): s3copy does not"
+                )
+            ],
+        ),
         ({"counts": MISSING, "parked": ["k"]}, [COPY]),
+        ({"unread": 1500, "counts": MISSING}, [COPY]),
+        ({"unread": 1500, "after_repair": True}, []),
+        ({"unread": 1500}, ["REPAIR (takes the parked events out of the queue whose objects are in order"]),
         # Only old lines are left: setup or deploy alone would be named for ever.
         ({"causes": [{"name": "LoggedError"}]}, ["when it is mended, leave what is old out with: VERIFY --since 10m"]),
         (
@@ -106,6 +135,8 @@ def test_steps(facts: dict[str, Any], expected: list[str]) -> None:
     assert len(found) == len(expected), found
     for step, beginning in zip(found, expected, strict=True):
         assert step.startswith(beginning), found
+        # A step that is given whole ends there.
+        assert len(beginning) < 120 or step == beginning
 
 
 def test_after_a_repair_the_same_again_is_not_all() -> None:

@@ -275,6 +275,13 @@ def test_waiting_ends_after_its_time(waiting: Waiting, head: Head) -> None:
     assert waiting.store.heads < 60
 
 
+def test_less_than_a_second_is_waited_as_well(waiting: Waiting, head: Head) -> None:
+    waiting.store.put(head("a"), copied=False)
+    waiting.time.on_sleep = lambda now: waiting.store.put(head("a")) if now > 0.4 else None
+    assert 0.4 < waiting.run(0.9) < 0.9
+    assert waiting.is_all_proved
+
+
 def test_no_waiting_was_asked_for(waiting: Waiting, head: Head) -> None:
     waiting.store.put(head("a"), copied=False)
     assert waiting.run(0) == 0
@@ -388,7 +395,10 @@ def test_a_single_result_that_cannot_change_is_not_followed(fake_time: Any) -> N
     followed = Followed(fake_time, 20.0)
     proved = ObjectResult("k", Outcome.PROVED)
     assert followed.settling.settle(proved) is proved
-    assert Followed(fake_time, 0.0).settling.settle(MISSING) is MISSING
+    impatient = Followed(fake_time, 0.0)
+    assert impatient.settling.settle(MISSING) is MISSING
+    # Nobody is told of a wait that is none.
+    assert followed.told == impatient.told == []
     followed.parked = {"k": fake_time.now()}
     assert followed.settling.settle(MISSING) is MISSING
     assert (followed.looks, fake_time.seconds) == ([], 0.0)

@@ -42,7 +42,8 @@ RULES = st.builds(
 def test_the_short_cut_proves_only_what_every_field_proves(
     source: ObjectHead, destination: ObjectHead, rules: Rules
 ) -> None:
-    for other in (destination, replace(source, encryption=destination.encryption)):
+    alike = [replace(source, **{name: getattr(destination, name)}) for name in ("encryption", "storage_class")]
+    for other in (destination, *alike):
         glance = judge_at_a_glance("k", source, other, rules)
         if glance is not None:
             assert glance.outcome is Outcome.PROVED
@@ -223,3 +224,26 @@ def test_what_something_under_way_would_explain(
 
     result = ObjectResult("k", outcome, source_modified=MOMENT, destination_modified=MOMENT - timedelta(seconds=behind))
     assert result.may_be_under_way(propagate_deletes=propagate_deletes) is is_pending
+
+
+def test_the_short_cut_is_not_taken_where_a_class_that_is_kept_differs(head: Head) -> None:
+    rules = Rules(storage_class=True)
+    assert judge_at_a_glance("k", head(), head(), rules) is not None
+    assert judge_at_a_glance("k", head(), head(storage_class="GLACIER"), rules) is None
+
+
+def test_rules_decide_which_fields_are_judged(head: Head) -> None:
+    source, destination = Seen(head()), Seen(head(headers={}))
+    for level, outcome in (("listing", Outcome.PROVED), ("metadata", Outcome.DIFFERS)):
+        result, _ = judge("k", source, destination, Rules(level))  # type: ignore[arg-type]
+        assert result is not None
+        assert result.outcome is outcome
+
+
+def test_bytes_are_due_from_the_first_one_on_and_never_of_one_side(head: Head) -> None:
+    rules = Rules("content")
+    for size in (1, 2):
+        one = Seen(head(size=size, encryption="aws:kms"))
+        assert judge("k", one, one, rules)[1] is True
+        assert judge("k", one, Seen(None), rules)[1] is False
+        assert judge("k", Seen(None), one, rules)[1] is False

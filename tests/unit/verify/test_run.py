@@ -198,7 +198,15 @@ def test_the_logs_are_not_claimed_from_before_their_retention(
 
 def rendered(report: Report) -> str:
     console = Console(file=io.StringIO(), width=80)
-    write_text(report, console, setup_command="S", upload_command="U", repair_command="R", verify_command="V")
+    write_text(
+        report,
+        console,
+        setup_command="S",
+        upload_command="U",
+        repair_command="R",
+        verify_command="V",
+        prove_command="P",
+    )
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from s3copy_cli.s3 import Bucket, ListedObject, ObjectHead
 from s3copy_cli.verify.compare import Outcome, Rules
 from s3copy_cli.verify.objects import ObjectEngine
-from s3copy_cli.verify.scope import EVERYTHING, Scope
+from s3copy_cli.verify.scope import EVERYTHING, Scope, as_key
 from s3copy_cli.verify.walk import iter_pairs
 
 KEYS = st.sets(st.text(alphabet="ab/é\U0001f600", min_size=1, max_size=4), max_size=25)
@@ -141,3 +141,13 @@ def test_a_bucket_that_is_gone_is_not_taken_for_missing_objects(
     assert "neither bucket has an object of this name" in results[1].message
     assert {name for name, _ in asked} == {source.name, destination.name}
     assert {prefix for _, prefix in asked} <= {"a", "b"}
+
+
+@pytest.mark.parametrize("key", ["a", " ", "/", "\x00", "é" * 512, "\U0001f600"])
+def test_what_can_be_a_key(key: str) -> None:
+    assert as_key(key) == key
+
+
+@pytest.mark.parametrize("value", [None, 7, b"a", ["a"], "", "\ud800", "a\udcff", "a" * 1025, "é" * 513])
+def test_what_cannot_be_a_key(value: object) -> None:
+    assert as_key(value) is None

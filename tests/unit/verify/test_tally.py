@@ -238,21 +238,22 @@ RESULTS = st.builds(
 )
 
 
-@given(RESULTS, st.floats(0, 1e9))
-def test_a_spooled_result_comes_back_as_it_was(given_result: ObjectResult, seen_at: float) -> None:
-    entry = Entry(given_result, seen_at)
-    line = encode(entry)
-    assert line.count(b"\n") == 1
-    assert decode(line) == entry
+@given(st.lists(st.builds(Entry, RESULTS, st.floats(0, 1e9)), max_size=3))
+def test_spooled_results_come_back_as_they_were(entries: list[Entry]) -> None:
+    assert list(decode(encode(entries))) == entries
 
 
-@given(st.lists(RESULTS, max_size=5), st.sampled_from([1, 100_000]))
-def test_a_spool_can_be_read_again(results: list[ObjectResult], in_memory: int) -> None:
+@pytest.mark.parametrize("in_memory", [1, 100_000])
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 512, 1_000])
+def test_a_spool_can_be_read_again_and_added_to(in_memory: int, count: int) -> None:
+    entries = [Entry(result(f"{number}", Outcome.MISSING), float(number)) for number in range(count)]
     with Spool(in_memory) as spool:
-        for number, each in enumerate(results):
-            spool.append(Entry(each, number))
+        for entry in entries:
+            spool.append(entry)
         for _ in range(2):
-            assert [entry.result for entry in spool] == results
+            assert list(spool) == entries
+        spool.append(Entry(result("more", Outcome.EXTRA), 0.0))
+        assert list(spool) == [*entries, Entry(result("more", Outcome.EXTRA), 0.0)]
 
 
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,8 +264,10 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         def close(self) -> None: ...
 
     monkeypatch.setattr(tempfile, "SpooledTemporaryFile", lambda **_: Full())
-    with Spool() as spool, pytest.raises(S3CopyError, match="No space left on device") as caught:
+    with Spool() as spool:
         spool.append(Entry(result("a", Outcome.MISSING), 0.0))
+        with pytest.raises(S3CopyError, match="No space left on device") as caught:
+            next(iter(spool))
     assert "TMPDIR" in caught.value.hint
 
 
@@ -286,7 +289,63 @@ def test_memory_does_not_grow_with_the_differences(make_tally: MakeTally) -> Non
         finally:
             tracemalloc.stop()
 
+    # What the first run loads stays.
+    peak(2_000)
     assert peak(6_000) < 1.1 * peak(2_000)
+
+
+def test_memory_does_not_grow_with_the_proved_ones_that_are_kept(make_tally: MakeTally) -> None:
+    def peak(count: int) -> int:
+        tally = make_tally(None, in_memory=50_000)
+        tracemalloc.start()
+        try:
+            for number in range(count):
+                tally.add(result(f"{number:0100}", Outcome.PROVED), 0.0)
+            assert sum(1 for _ in tally.iter_final({})) == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(2_000)
+    assert peak(6_000) < 1.1 * peak(2_000)
+
+
+def test_only_the_first_open_keys_are_told(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    fill(tally, MIXED)
+    assert tally.open_keys(2) == {"b", "c"}
+    assert tally.open_keys(9) == {"b", "c", "d", "e"}
+
+
+def test_what_stays_pending_is_counted_one_by_one(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    fill(tally, [result(key, Outcome.MISSING) for key in "abc"])
+    found = {"a": result("a", Outcome.DIFFERS), "b": result("b", Outcome.DIFFERS), "c": result("c", Outcome.PROVED)}
+    tally.revise(look(found), lambda _: True, lambda _: None)
+    assert tally.pending == 2
+
+
+def test_of_what_became_equal_as_many_are_kept_as_asked_for_and_the_rest_can_be_corrected(
+    make_tally: MakeTally,
+) -> None:
+    tally = make_tally(2)
+    fill(tally, [result(key, Outcome.MISSING) for key in "abcde"])
+    found = {key: result(key, Outcome.PROVED) for key in "abcde"}
+    tally.revise(look(found), lambda _: True, lambda _: None)
+    # Three of the five are known by their number only: the fourth of these is new since the walk.
+    for key in ("bb", "c", "d", "dd"):
+        tally.correct(key, result(key, Outcome.DIFFERS))
+    assert keys(tally.iter_final({})) == ["a", "b", "bb", "c", "d", "dd"]
+    assert (tally.counts[Outcome.PROVED], tally.counts[Outcome.DIFFERS]) == (2, 4)
+
+
+def test_what_could_not_be_looked_at_has_no_bytes(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    fill(tally, [ObjectResult("a", Outcome.ERROR), result("b", Outcome.MISSING, 7)])
+    assert tally.source_bytes == 7
+    tally.correct("a", None)
+    assert keys(tally.iter_final({})) == ["b"]
+    assert tally.source_bytes == 7
 
 
 def test_waiting_begins_with_the_newest_pending_result(make_tally: MakeTally) -> None:
@@ -296,3 +355,10 @@ def test_waiting_begins_with_the_newest_pending_result(make_tally: MakeTally) ->
     tally.add(stale, 5.0)
     tally.add(result("b", Outcome.UNPROVED), 9.0)
     assert (tally.pending, tally.last_pending_at) == (1, 5.0)
+
+
+def test_what_came_after_a_walk_that_found_nothing_counts(make_tally: MakeTally) -> None:
+    tally = make_tally(0)
+    tally.correct("a", result("a", Outcome.MISSING))
+    assert keys(tally.iter_final({})) == ["a"]
+    assert tally.counts[Outcome.MISSING] == 1

@@ -24,6 +24,7 @@ def world(**changes: Any) -> dict[str, Any]:
         "parked": 0,
         "depth": 0,
         "queue_unreadable": "",
+        "unread": 0,
         "failures": 0,
         "metrics_unreadable": "",
         "dropped": 0,
@@ -42,7 +43,9 @@ def world(**changes: Any) -> dict[str, Any]:
         ),
         "dead_letter": SimpleNamespace(
             unrecovered=values["parked"],
-            queue=SimpleNamespace(depth=values["depth"], unreadable=values["queue_unreadable"]),
+            queue=SimpleNamespace(
+                depth=values["depth"], unreadable=values["queue_unreadable"], unread=values["unread"]
+            ),
         ),
         "metrics": SimpleNamespace(
             value=measures.__getitem__, unreadable=values["metrics_unreadable"], dropped_lately=values["dropped"]
@@ -90,6 +93,15 @@ SOME = {"scope": EVERYTHING.narrowed("a/")}
         ({"log_errors": 1}, {}, ["1 unrecovered error in the logs"]),
         ({"incomplete": "no group"}, {}, ["the logs could not be read completely: no group"]),
         ({"parked": 2}, {}, ["2 unrecovered events in the dead-letter queue"]),
+        ({"parked": 2, "unread": 2}, {}, ["2 messages in the dead-letter queue that could not be looked at"]),
+        (
+            {"parked": 3, "unread": 1},
+            {},
+            [
+                "2 unrecovered events in the dead-letter queue",
+                "1 message in the dead-letter queue that could not be looked at",
+            ],
+        ),
         ({"queue_unreadable": "the queue is missing"}, {}, ["the queue is missing"]),
         # What could not be parked names no object: where all are proved, it has recovered.
         ({"failures": 3}, {}, []),
