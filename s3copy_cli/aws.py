@@ -360,8 +360,11 @@ def from_client_error(doing: str, error: botocore_errors.ClientError) -> S3CopyE
             hint += " If they work elsewhere, this Region may not be enabled in the account."
         return CredentialsError(doing, happened, hint, code=code)
     if code in _DENIED_CODES:
-        action = iam_action(operation)
+        action = iam_action(operation, message)
         hint = f"Your credentials need {action} here; docs/permissions.md has a policy for the person who runs s3copy."
+    elif code == "InvalidParameterValueException" and "does not have permission" in message:
+        # Lambda looks into the role when it is to send or take something in its name.
+        hint = "The function's role lacks that permission: s3copy plan --show-policy prints what it needs."
     elif code == "NoSuchBucket":
         hint = "A bucket of the pipeline is gone. Build it again with: s3copy setup"
     elif code in _THROTTLE_CODES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 # Only where the action is not `<service>:<Operation>` (Service Authorization Reference).
 _ACTIONS = {
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
@@ -29,27 +31,52 @@ _ACTIONS = {
     "UploadPart": "s3:PutObject",
     "CompleteMultipartUpload": "s3:PutObject",
     "Invoke": "lambda:InvokeFunction",
-    "TagResource": "lambda:TagResource and logs:TagResource",
-    "UntagResource": "lambda:UntagResource and logs:UntagResource",
+    # Operations of the same name in several services; where AWS names the action, that is what is told.
+    "ListTagsForResource": "events:ListTagsForResource or logs:ListTagsForResource",
+    "TagResource": "events:TagResource, lambda:TagResource or logs:TagResource",
+    "UntagResource": "events:UntagResource, lambda:UntagResource or logs:UntagResource",
     "GetResources": "tag:GetResources",
 }
 _SERVICES = (
     ("cloudwatch", ("GetMetricData",)),
     ("kms", ("DescribeKey",)),
     ("sqs", ("Queue", "SendMessage", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")),
-    ("logs", ("LogGroup", "LogEvents", "LogStream", "RetentionPolicy", "TagsForResource")),
+    ("logs", ("LogGroup", "LogEvents", "LogStream", "RetentionPolicy")),
     ("iam", ("Role",)),
     ("sts", ("CallerIdentity",)),
-    ("lambda", ("Function", "Permission", "GetPolicy", "EventInvokeConfig", "ListTags", "AccountSettings")),
+    ("events", ("Rule", "Targets")),
+    (
+        "lambda",
+        (
+            "EventSourceMapping",
+            "Function",
+            "Permission",
+            "GetPolicy",
+            "EventInvokeConfig",
+            "ListTags",
+            "AccountSettings",
+        ),
+    ),
     ("s3", ("Bucket", "Object")),
 )
 
 
-def iam_action(operation: str) -> str:
+# E.g. "User: … is not authorized to perform: events:PutRule on resource: … because no identity-based policy …".
+_NAMED = re.compile(r"not authorized to perform: ?\[?([a-z0-9-]+:[A-Za-z*]+)\b")
+
+
+def iam_action(operation: str, message: str = "") -> str:
     """The IAM action behind an API operation, e.g. "s3:ListBucket" for "HeadBucket".
 
     For operations that s3copy does not use the operation's own name comes back.
+
+    Args:
+        operation: the API operation.
+        message: AWS's own, which mostly names the action; one operation may need several.
     """
+    named = _NAMED.search(message)
+    if named:
+        return named[1]
     if operation in _ACTIONS:
         return _ACTIONS[operation]
     for service, parts in _SERVICES:

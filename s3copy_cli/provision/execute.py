@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import Pipeline
+from s3copy_cli.deployed import ENV_SETTINGS, ENV_SOURCE_BUCKET, recorded_trigger
+from s3copy_cli.errors import S3CopyError
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_writer import BucketWriter
@@ -30,6 +32,7 @@ from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.trigger_writer import ensure_switch, ensure_trigger
 from s3copy_cli.provision.triggers import writing
 from s3copy_cli.provision.triggers.removing import TriggerRemover
+from s3copy_cli.provision.triggers.wanted import TRIGGER_KINDS
 from s3copy_cli.s3 import Bucket
 
 
@@ -74,14 +77,45 @@ class Executor:
 
     def _take(self, step: Step) -> None:
         if step.action is Action.DELETE:
-            if step.kind is Kind.EVENT_SOURCE_MAPPING:
-                # Another trigger has taken over, but these events have come by this one.
-                TriggerRemover(self.aws, self.pipeline, self._context(step).patience).wait_until_drained()
+            self._keep_events(step)
+            if step.kind in {*TRIGGER_KINDS, Kind.FORMER_TRIGGER}:
+                self._refuse_other_choice(step)
             self._remover.remove(step)
             return
         verb = "creating" if step.action is Action.CREATE else "updating"
         with translate_errors(f"{verb} the {step.kind.value} {step.name}", region=self.aws.region):
             WRITERS[step.kind](self, step)
+
+    def _keep_events(self, step: Step) -> None:
+        """Another trigger has taken over, but what the event queue holds has come by this one."""
+        if step.kind not in {Kind.EVENT_SOURCE_MAPPING, Kind.EVENT_QUEUE}:
+            return
+        remover = TriggerRemover(self.aws, self.pipeline, self._context(step).patience)
+        is_taken = step.kind is Kind.EVENT_SOURCE_MAPPING
+        with translate_errors(f"removing the {step.kind.value} {step.name}", region=self.aws.region):
+            if is_taken:
+                remover.resume_mapping()
+            # The queue is looked at once more: the mapping may have been gone before, or an event have come late.
+            remover.wait_until_drained(is_taken=is_taken)
+
+    def _refuse_other_choice(self, step: Step) -> None:
+        """Stop if another setup needs by now what is to go: the old trigger was waited for for minutes.
+
+        Raises:
+            S3CopyError: saying what has been chosen.
+        """
+        doing = f"removing the {step.kind.value} {step.name}"
+        with translate_errors(doing, region=self.aws.region):
+            found = self.aws.lambda_.get_function_configuration(FunctionName=self.pipeline.function_name)
+        variables = found.get("Environment", {}).get("Variables", {})
+        now = variables.get(ENV_SOURCE_BUCKET, ""), recorded_trigger(variables.get(ENV_SETTINGS, ""))
+        if now != (self.pipeline.source_bucket, self.desired.settings.trigger):
+            raise S3CopyError(
+                doing,
+                f"another setup has meanwhile chosen the source bucket {now[0]} and the trigger {now[1]}",
+                "What it may need was left. When it has ended, run setup once more: it keeps its choice and clears up.",
+                code="ChosenOtherwise",
+            )
 
     @property
     def _remover(self) -> Remover:

@@ -152,7 +152,11 @@ class FunctionWriter:
     def _update_configuration(self) -> None:
         self.context.retry(
             lambda: self.context.aws.lambda_.update_function_configuration(**self._settings()),
-            propagation.any_of(propagation.is_update_in_progress, propagation.is_role_not_assumable_yet),
+            propagation.any_of(
+                propagation.is_update_in_progress,
+                propagation.is_role_not_assumable_yet,
+                propagation.is_visibility_timeout_not_seen_yet,
+            ),
         )
 
     def _settings(self) -> Any:

@@ -33,7 +33,8 @@ BUILD_NEEDS: Needs = {
     Kind.ASYNC_INVOCATION: _kinds(Kind.FUNCTION, Kind.DEAD_LETTER_QUEUE),
     Kind.EVENT_SOURCE_MAPPING: _kinds(Kind.EVENT_QUEUE_ACCESS, Kind.ASYNC_INVOCATION),
     Kind.PERMISSION: _kinds(Kind.FUNCTION),
-    Kind.RULE: _kinds(),
+    # Else what its new pattern lets pass would start a function that still ignores it.
+    Kind.RULE: _kinds(Kind.FUNCTION),
     Kind.RULE_PERMISSION: _kinds(Kind.FUNCTION),
     Kind.RULE_TARGET: _kinds(Kind.RULE, Kind.RULE_PERMISSION, Kind.DEAD_LETTER_QUEUE_POLICY, Kind.ASYNC_INVOCATION),
     Kind.EVENTBRIDGE_SWITCH: _kinds(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from botocore.exceptions import ClientError
@@ -81,7 +81,15 @@ def is_queue_name_resting(error: ClientError) -> bool:
 
 def is_dead_letter_queue_not_visible_yet(error: ClientError) -> bool:
     """A dead-letter queue made a moment ago that SQS does not see yet (SQS: InvalidParameterValue)."""
-    return "InvalidParameterValue" in error_code(error) and "dead letter target does not exist" in _message(error)
+    # By SQS's query protocol the code is InvalidParameterValue, by its JSON protocol InvalidAttributeValue.
+    return error_code(error).startswith("Invalid") and "dead letter target does not exist" in _message(error)
+
+
+def is_visibility_timeout_not_seen_yet(error: ClientError) -> bool:
+    """A queue's new visibility timeout that Lambda does not see yet: SQS takes up to a minute to spread attributes."""
+    message = _message(error)
+    is_refusal = error_code(error) == "InvalidParameterValueException"
+    return is_refusal and "visibility timeout" in message and "less than" in message
 
 
 def is_event_queue_not_visible_yet(error: ClientError) -> bool:
@@ -123,6 +131,10 @@ class Patience:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     timeout_seconds: float = 90.0
+
+    def times(self, factor: float) -> Patience:
+        """As patient with each wait, for so many times as long in all."""
+        return replace(self, timeout_seconds=self.timeout_seconds * factor)
 
     def retry(
         self, call: Callable[[], Answer], is_temporary: Predicate, on_wait: Callable[[str], None] | None = None

@@ -96,6 +96,7 @@ BATCH_WINDOW = "batch window seconds"
 MAX_CONCURRENCY = "maximum concurrency"
 RESPONSE_TYPES = "response types"
 DUPLICATES = "duplicates"
+FILTERS = "filters"
 PATTERN = "event pattern"
 SWITCHED_BUCKET = "turned on for"
 

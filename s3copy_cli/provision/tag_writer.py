@@ -19,6 +19,7 @@ _BUSY = propagation.any_of(
     propagation.is_role_busy,
     propagation.is_log_group_busy,
     propagation.is_update_in_progress,
+    propagation.is_rule_busy,
 )
 
 

@@ -5,6 +5,7 @@ The function looks at each key itself, so a filter may let more pass than was ch
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from s3copy_cli.errors import UsageError
 
 MAX_KEY_BYTES = 1024
+# EventBridge's quota for one event pattern, in characters.
+MAX_PATTERN_CHARACTERS = 2048
 # S3 compares its filters with keys in an encoded form, of which these characters are no part. AWS says how a space and
 # others are to be encoded, but not which ones, and other implementations of S3 do not encode at all.
 _PLAIN = "[A-Za-z0-9/_.-]*"
@@ -69,12 +72,21 @@ def event_pattern(bucket: str, events: list[str], prefix: str, suffix: str) -> d
         prefix: keys begin so.
         suffix: keys end so.
     """
-    detail: dict[str, Any] = {"bucket": {"name": [bucket]}}
-    key = key_pattern(prefix, suffix)
-    if key:
-        detail["object"] = {"key": key}
     kinds = sorted({kind for event in events for kind in _DETAIL_TYPES[event]})
-    return {"source": ["aws.s3"], "detail-type": kinds, "detail": detail}
+
+    def with_key(key: list[Any]) -> dict[str, Any]:
+        detail = {"bucket": {"name": [bucket]}, **({"object": {"key": key}} if key else {})}
+        return {"source": ["aws.s3"], "detail-type": kinds, "detail": detail}
+
+    # What is too long for a rule lets more pass, and the function ignores it.
+    keys = (key_pattern(prefix, suffix), key_pattern(prefix, ""), key_pattern("", suffix))
+    fitting = (found for key in keys if len(pattern_text(found := with_key(key))) <= MAX_PATTERN_CHARACTERS)
+    return next(fitting, with_key([]))
+
+
+def pattern_text(pattern: Mapping[str, Any]) -> str:
+    """A pattern as EventBridge is told it: as short as it can be."""
+    return json.dumps(pattern, ensure_ascii=False, separators=(",", ":"))
 
 
 _DETAIL_TYPES: Mapping[str, tuple[str, ...]] = {

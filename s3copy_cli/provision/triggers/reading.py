@@ -120,6 +120,7 @@ def read_mapping(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     if not found:
         return RemoteResource(Kind.EVENT_SOURCE_MAPPING, name)
     mapping = (alive or found)[0]
+    filters = [one.get("Pattern", "") for one in mapping.get("FilterCriteria", {}).get("Filters", [])]
     return RemoteResource(
         Kind.EVENT_SOURCE_MAPPING,
         name,
@@ -132,6 +133,7 @@ def read_mapping(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.MAX_CONCURRENCY: mapping.get("ScalingConfig", {}).get("MaximumConcurrency"),
             names.RESPONSE_TYPES: list(mapping.get("FunctionResponseTypes", [])),
             **({names.DUPLICATES: len(alive) - 1} if len(alive) > 1 else {}),
+            **({names.FILTERS: filters} if filters else {}),
         },
     )
 

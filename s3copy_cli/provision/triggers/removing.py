@@ -13,6 +13,7 @@ from s3copy_cli.aws import Aws, error_code
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import propagation
+from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.triggers import reading
 from s3copy_cli.provision.triggers.wanted import DEAD_LETTER_STATEMENT_ID
@@ -20,6 +21,8 @@ from s3copy_cli.queues import read_load
 
 _EMPTY_LOOKS = 2
 _LOOK_SECONDS = 0.5
+# A mapping takes minutes at times to be gone; nothing else takes so long.
+_MAPPING_PATIENCE = 4.0
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,21 @@ class TriggerRemover:
     pipeline: Pipeline
     patience: Patience
 
-    def wait_until_drained(self) -> None:
+    def resume_mapping(self) -> None:
+        """Have Lambda take what the event queue holds, also where somebody switched that off."""
+        for mapping in reading.alive_mappings(reading.list_mappings(self.aws, self.pipeline)):
+            if reading.mapping_state(mapping) not in {names.STATE_ACTIVE, names.STATE_PENDING}:
+                self._call(
+                    lambda uuid=mapping["UUID"]: self.aws.lambda_.update_event_source_mapping(UUID=uuid, Enabled=True),  # type: ignore[misc]
+                    reading.MAPPING_MISSING,
+                    propagation.is_mapping_busy,
+                )
+
+    def wait_until_drained(self, *, is_taken: bool = True) -> None:
         """Wait until the event queue is empty, for as long as it gets emptier.
+
+        Args:
+            is_taken: there is a mapping that takes what it holds.
 
         Raises:
             AwsError: events are left; they stay, and so does what takes them.
@@ -55,13 +71,23 @@ class TriggerRemover:
             if least is None or load.total < least:
                 least, deadline = load.total, clock() + timeout
             elif load.total and clock() > deadline:
-                raise AwsError(
-                    f"removing the event queue {self.pipeline.event_queue_name}",
-                    f"it still holds {load.total:,} events, so it stays, with all that copies from it",
-                    "Nothing is lost. Run the command again when they have been copied or parked; verify tells.",
-                    code="QueueNotEmpty",
-                )
+                raise self._not_empty(load.total, is_taken=is_taken)
             self.patience.sleep(_LOOK_SECONDS)
+
+    def _not_empty(self, events: int, *, is_taken: bool) -> AwsError:
+        doing, code = f"removing the event queue {self.pipeline.event_queue_name}", "QueueNotEmpty"
+        happened = f"it still holds {events:,} events, so it stays"
+        if is_taken:
+            hint = "Nothing is lost. Run the command again when they have been copied or parked; verify tells."
+            return AwsError(doing, f"{happened}, with all that copies from it", hint, code=code)
+        return AwsError(
+            doing,
+            f"{happened}, and nothing takes them: its event source mapping is gone",
+            "To have them copied, go back to --trigger sqs until verify finds nothing missing. If they are not needed, "
+            f"empty the queue: aws sqs purge-queue --queue-url $(aws sqs get-queue-url --queue-name "
+            f"{self.pipeline.event_queue_name} --query QueueUrl --output text). Then run the command again.",
+            code=code,
+        )
 
     def remove_mapping(self) -> None:
         """Have Lambda take no more events from the event queue, and wait until it has stopped.
@@ -80,10 +106,11 @@ class TriggerRemover:
                 )
             return not found
 
-        if not self.patience.until(are_gone):
+        patience = self.patience.times(_MAPPING_PATIENCE)
+        if not patience.until(are_gone):
             raise AwsError(
                 "removing the event source mapping",
-                f"it is still there after {self.patience.timeout_seconds:.0f} seconds",
+                f"it is still there after {patience.timeout_seconds:.0f} seconds",
                 "Run the command again.",
                 code="Timeout",
             )

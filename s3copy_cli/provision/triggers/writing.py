@@ -17,10 +17,12 @@ from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.plan import Action, Step
 from s3copy_cli.provision.policy import with_statement
+from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.triggers import reading
+from s3copy_cli.provision.triggers.filters import pattern_text
 from s3copy_cli.provision.triggers.wanted import (
     MAX_DELIVERIES,
     RETENTION_SECONDS,
@@ -31,6 +33,8 @@ from s3copy_cli.provision.triggers.wanted import (
 )
 
 _COUNT_DOWN_SECONDS = 30.0
+# A mapping takes minutes at times to be made or enabled; nothing else takes so long.
+_MAPPING_PATIENCE = 4.0
 
 
 def ensure_event_queue(context: Context, step: Step) -> None:
@@ -106,12 +110,19 @@ def ensure_mapping(context: Context, step: Step) -> None:
             lambda uuid=other: lambda_.delete_event_source_mapping(UUID=uuid),  # type: ignore[misc]
             propagation.is_mapping_busy,
         )
+    if any(change.attribute == names.FILTERS for change in step.changes):
+        # None: what a filter does not let pass, Lambda deletes from the queue.
+        settings["FilterCriteria"] = {}
     if {change.attribute for change in step.changes} - {names.STATE, names.DUPLICATES} or any(
         change.attribute == names.STATE and change.old != names.STATE_PENDING for change in step.changes
     ):
         context.retry(
             lambda: lambda_.update_event_source_mapping(UUID=first, FunctionName=pipeline.function_name, **settings),
-            propagation.any_of(propagation.is_mapping_busy, propagation.is_role_not_permitted_yet),
+            propagation.any_of(
+                propagation.is_mapping_busy,
+                propagation.is_role_not_permitted_yet,
+                propagation.is_visibility_timeout_not_seen_yet,
+            ),
         )
     _wait_until_enabled(context, first)
 
@@ -139,6 +150,7 @@ def _ensure_one_mapping(context: Context, settings: dict[str, Any]) -> list[str]
                     propagation.is_role_not_permitted_yet,
                     propagation.is_update_in_progress,
                     propagation.is_event_queue_not_visible_yet,
+                    propagation.is_visibility_timeout_not_seen_yet,
                 ),
             )
         except ClientError as error:
@@ -149,7 +161,7 @@ def _ensure_one_mapping(context: Context, settings: dict[str, Any]) -> list[str]
         found = [created["UUID"]]
         return True
 
-    if not context.patience.until(is_there):
+    if not _patience(context).until(is_there):
         raise _timeout(context, "creating the event source mapping", "the old one has not gone")
     return found
 
@@ -168,7 +180,7 @@ def _wait_until_enabled(context: Context, uuid: str) -> None:
         state = reading.mapping_state(found)
         return state == names.STATE_ACTIVE
 
-    if not context.patience.until(is_enabled):
+    if not _patience(context).until(is_enabled):
         raise _timeout(context, "enabling the event source mapping", f"its state is {state or 'unknown'}")
 
 
@@ -190,12 +202,17 @@ def ensure_rule(context: Context, step: Step) -> None:
         is_new = False
     ensure_tags(context, step)
     tags = [{"Key": key, "Value": value} for key, value in context.tags.items()]
-    events.put_rule(
-        Name=step.name,
-        EventPattern=json.dumps(wanted_pattern(pipeline, context.desired.options)),
-        State="ENABLED",
-        Description=f"s3copy pipeline {pipeline.name}: new objects of the source bucket",
-        **({"Tags": tags} if is_new else {}),
+    pattern = wanted_pattern(pipeline, context.desired.options)
+    context.retry(
+        lambda: events.put_rule(
+            Name=step.name,
+            # As short as it can be: AWS counts its characters.
+            EventPattern=pattern_text(pattern),
+            State="ENABLED",
+            Description=f"s3copy pipeline {pipeline.name}: new objects of the source bucket",
+            **({"Tags": tags} if is_new else {}),
+        ),
+        propagation.is_rule_busy,
     )
 
 
@@ -277,10 +294,14 @@ def hand_over(context: Context) -> None:
         sleep(min(left, _COUNT_DOWN_SECONDS))
 
 
+def _patience(context: Context) -> Patience:
+    return context.patience.times(_MAPPING_PATIENCE)
+
+
 def _timeout(context: Context, doing: str, happened: str) -> AwsError:
     return AwsError(
         doing,
-        f"{happened} after {context.patience.timeout_seconds:.0f} seconds",
+        f"{happened} after {_patience(context).timeout_seconds:.0f} seconds",
         "Run the command again: it goes on where it stopped.",
         code="Timeout",
     )

@@ -10,18 +10,20 @@ from botocore.stub import ANY, Stubber
 
 from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
-from s3copy_cli.errors import AwsError
+from s3copy_cli.errors import AwsError, S3CopyError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.choices import Choices
 from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.desired import desired_state
+from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.package import Package
-from s3copy_cli.provision.plan import Action, Change, Step
+from s3copy_cli.provision.plan import Action, Change, Plan, Step
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.settings import Settings
+from s3copy_cli.provision.triggers import reading
 from s3copy_cli.provision.triggers.removing import TriggerRemover
-from s3copy_cli.provision.triggers.writing import ensure_mapping, ensure_rule_target, hand_over
+from s3copy_cli.provision.triggers.writing import ensure_mapping, ensure_rule, ensure_rule_target, hand_over
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
 LISTED = {"EventSourceArn": PIPELINE.event_queue_arn}
@@ -150,9 +152,65 @@ def test_of_two_mappings_one_is_kept_and_put_right(here: Here) -> None:
 
 def test_a_mapping_that_does_not_get_enabled_is_an_error(here: Here) -> None:
     here.mappings({"UUID": UUID, "State": "Creating"})
-    here.state(*["Creating"] * 40)
+    here.state(*["Creating"] * 80)
     with pytest.raises(AwsError, match="its state is pending"):
         ensure_mapping(here.context, CREATE)
+    # Patience for anything else is 30 seconds.
+    assert 110 < here.now <= 120
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        # SQS takes up to a minute to tell everybody of a longer visibility timeout.
+        "Queue visibility timeout: 60 seconds is less than Function timeout: 900 seconds",
+        (
+            "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
+            "SQS Error Message: The specified queue does not exist for this wsdl version."
+        ),
+    ],
+)
+def test_a_queue_that_lambda_does_not_see_as_it_is_yet_is_waited_for(here: Here, message: str) -> None:
+    here.mappings()
+    here.lambda_.add_client_error("create_event_source_mapping", "InvalidParameterValueException", message)
+    created(here)
+    here.state("Enabled")
+    ensure_mapping(here.context, CREATE)
+    here.done()
+    assert message in here.said[0]
+
+
+def test_a_filter_on_the_mapping_is_drift_because_it_would_lose_events(here: Here) -> None:
+    pattern = '{"body": {"Records": {"s3": {"bucket": {"name": ["other"]}}}}}'
+    here.mappings({"UUID": UUID, "State": "Enabled", "FilterCriteria": {"Filters": [{"Pattern": pattern}]}})
+    found = reading.read_mapping(here.aws, PIPELINE)
+    wanted = here.context.desired.resources[Kind.EVENT_SOURCE_MAPPING]
+    assert found.attributes[names.FILTERS] == [pattern]
+    assert names.FILTERS not in wanted.attributes
+    here.mappings({"UUID": UUID, "State": "Enabled"})
+    expected = {
+        "UUID": UUID,
+        "FunctionName": "s3copy",
+        "BatchSize": 10,
+        "MaximumBatchingWindowInSeconds": 0,
+        "ScalingConfig": {"MaximumConcurrency": 10},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "Enabled": True,
+        "FilterCriteria": {},
+    }
+    here.lambda_.add_response("update_event_source_mapping", {}, expected)
+    here.state("Enabled")
+    change = Change(names.FILTERS, [pattern], None)
+    ensure_mapping(here.context, Step(CREATE.kind, CREATE.name, Action.UPDATE, changes=(change,)))
+    here.done()
+
+
+def test_a_rule_that_another_setup_changes_at_this_moment_is_waited_for() -> None:
+    here = Here("eventbridge")
+    here.events.add_client_error("put_rule", "ConcurrentModificationException")
+    here.events.add_response("put_rule", {})
+    ensure_rule(here.context, Step(Kind.RULE, "s3copy-copy", Action.UPDATE))
+    here.done()
 
 
 def test_a_mapping_goes_when_lambda_lets_it_and_is_waited_for(here: Here) -> None:
@@ -182,6 +240,77 @@ def test_a_queue_that_does_not_get_emptier_stays(here: Here) -> None:
 def test_a_queue_that_is_gone_is_empty(here: Here) -> None:
     here.sqs.add_client_error("get_queue_url", "AWS.SimpleQueueService.NonExistentQueue")
     here.remover.wait_until_drained()
+    here.done()
+
+
+def recorded(here: Here, settings: str = "{}", bucket: str = PIPELINE.source_bucket) -> None:
+    """What the function says next was chosen."""
+    variables = {"S3COPY_SOURCE_BUCKET": bucket, "S3COPY_SETTINGS": settings}
+    here.lambda_.add_response("get_function_configuration", {"Environment": {"Variables": variables}})
+
+
+def execute(here: Here, *kinds: Kind) -> None:
+    """Another trigger has been chosen: these go."""
+    steps = tuple(Step(kind, PIPELINE.event_queue_name, Action.DELETE) for kind in kinds)
+    context = here.context
+    Executor(here.aws, context.desired, context.patience, lambda _: None, here.said.append).execute(Plan(steps))
+
+
+def test_a_queue_that_nothing_takes_from_is_not_deleted_with_what_it_holds(here: Here) -> None:
+    # Somebody deleted the mapping, so that only the queue is left to be removed.
+    here.load(*[(2, 0, 0)] * 70)
+    with pytest.raises(AwsError, match=r"still holds 2 events.*nothing takes them") as caught:
+        execute(here, Kind.EVENT_QUEUE)
+    assert caught.value.code == "QueueNotEmpty"
+    assert "--trigger sqs" in caught.value.hint
+
+
+def test_an_event_that_comes_late_keeps_its_queue() -> None:
+    here = Here("s3")
+    here.mappings({"UUID": UUID, "State": "Enabled"})
+    here.load((0, 0, 0), (0, 0, 0))
+    recorded(here)
+    here.mappings()
+    here.load(*[(1, 0, 0)] * 70)
+    with pytest.raises(AwsError, match="still holds 1 events"):
+        execute(here, Kind.EVENT_SOURCE_MAPPING, Kind.EVENT_QUEUE)
+
+
+def test_a_mapping_that_was_switched_off_is_switched_on_to_empty_the_queue() -> None:
+    here = Here("s3")
+    here.mappings({"UUID": UUID, "State": "Disabled"})
+    here.lambda_.add_client_error("update_event_source_mapping", "ResourceInUseException", "in use")
+    here.lambda_.add_response("update_event_source_mapping", {}, {"UUID": UUID, "Enabled": True})
+    here.load((5, 0, 0), (0, 0, 0), (0, 0, 0))
+    recorded(here)
+    here.mappings()
+    execute(here, Kind.EVENT_SOURCE_MAPPING)
+    here.done()
+
+
+@pytest.mark.parametrize(
+    ("settings", "bucket", "chosen"),
+    [
+        ('{"trigger": "sqs"}', PIPELINE.source_bucket, "trigger sqs"),
+        ("{}", "another", "source bucket another"),
+    ],
+)
+def test_what_another_setup_has_chosen_meanwhile_is_not_removed(settings: str, bucket: str, chosen: str) -> None:
+    # The hand-over takes five minutes, and so may the drain: somebody has gone back.
+    here = Here("s3")
+    here.mappings({"UUID": UUID, "State": "Enabled"})
+    here.load((0, 0, 0), (0, 0, 0))
+    recorded(here, settings, bucket)
+    with pytest.raises(S3CopyError, match=chosen) as caught:
+        execute(here, Kind.EVENT_SOURCE_MAPPING, Kind.EVENT_QUEUE)
+    assert caught.value.code == "ChosenOtherwise"
+    here.done()
+
+
+def test_the_old_permission_stays_if_another_setup_has_gone_back(here: Here) -> None:
+    recorded(here, "{}")
+    with pytest.raises(S3CopyError, match="trigger s3"):
+        execute(here, Kind.PERMISSION)
     here.done()
 
 

@@ -176,6 +176,17 @@ def test_a_failed_update_is_sent_again(world: Any) -> None:
     world.done()
 
 
+def test_a_longer_timeout_waits_until_lambda_sees_that_of_the_queue(world: Any) -> None:
+    # SQS takes up to a minute to tell everybody what has just been set.
+    message = "Queue visibility timeout: 60 seconds is less than Function timeout: 900 seconds"
+    world.lambda_.add_client_error("update_function_configuration", "InvalidParameterValueException", message)
+    world.lambda_.add_response("update_function_configuration", {})
+    world.lambda_.add_response("get_function_configuration", ACTIVE)
+    world.take(Kind.FUNCTION, Action.UPDATE, changes=(Change(names.TIMEOUT, 60, 900),))
+    world.done()
+    assert message in world.said[0]
+
+
 def test_an_update_that_fails_is_an_error(world: Any) -> None:
     world.lambda_.add_response(
         "get_function_configuration",

@@ -46,6 +46,11 @@ def test_every_kind_that_teardown_names_can_be_removed_in_its_order() -> None:
     assert set(REMOVAL_NEEDS) == set(TEARDOWN_ORDER) == set(REMOVERS)
 
 
+@pytest.mark.parametrize("kind", [Kind.TRIGGER, Kind.RULE, Kind.EVENTBRIDGE_SWITCH, Kind.EVENT_SOURCE_MAPPING])
+def test_no_event_comes_before_the_function_knows_what_to_do_with_it(kind: Kind) -> None:
+    assert Kind.FUNCTION in all_needs(kind, BUILD_NEEDS)
+
+
 @pytest.mark.parametrize("table", [BUILD_NEEDS, REMOVAL_NEEDS])
 def test_nothing_waits_for_itself(table: Needs) -> None:
     for kind in table:

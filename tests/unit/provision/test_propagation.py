@@ -67,6 +67,22 @@ class FakeTime:
         ),
         (propagation.is_bucket_busy, answer("OperationAborted", "A conflicting conditional operation …")),
         (propagation.is_queue_name_resting, answer("AWS.SimpleQueueService.QueueDeletedRecently", "You must wait 60")),
+        (
+            propagation.is_visibility_timeout_not_seen_yet,
+            answer(
+                "InvalidParameterValueException",
+                "Queue visibility timeout: 60 seconds is less than Function timeout: 900 seconds",
+            ),
+        ),
+        *(
+            (
+                propagation.is_dead_letter_queue_not_visible_yet,
+                answer(
+                    code, "Value {…} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."
+                ),
+            )
+            for code in ("InvalidParameterValue", "InvalidAttributeValue")
+        ),
         (propagation.is_role_not_visible_yet, answer("NoSuchEntity")),
         (propagation.is_bucket_not_visible_yet, answer("NoSuchBucket")),
         (propagation.is_role_busy, answer("ConcurrentModification", "The request was rejected because …")),

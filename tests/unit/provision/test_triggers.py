@@ -24,7 +24,13 @@ from s3copy_cli.provision.package import Package
 from s3copy_cli.provision.plan import TEARDOWN_ORDER, Action, Plan, plan_setup, plan_teardown
 from s3copy_cli.provision.resources import Kind, RemoteResource
 from s3copy_cli.provision.settings import Settings
-from s3copy_cli.provision.triggers.filters import check_filter, event_pattern, key_pattern, notification_filter
+from s3copy_cli.provision.triggers.filters import (
+    check_filter,
+    event_pattern,
+    key_pattern,
+    notification_filter,
+    pattern_text,
+)
 from s3copy_cli.provision.triggers.wanted import (
     TRIGGER_KINDS,
     Trigger,
@@ -273,6 +279,24 @@ def test_an_event_pattern() -> None:
         "detail": {"bucket": {"name": ["b"]}, "object": {"key": [{"prefix": "in/"}]}},
     }
     assert event_pattern("b", ["s3:ObjectCreated:*"], "", "")["detail"] == {"bucket": {"name": ["b"]}}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "suffix", "key"),
+    [
+        ("a" * 1024, "", [{"prefix": "a" * 1024}]),
+        ("é" * 512, "", [{"prefix": "é" * 512}]),
+        # Both together would be more than EventBridge takes: the function looks at each key itself.
+        ("*" * 512, "?" * 1024, [{"prefix": "*" * 512}]),
+        ('"' * 1024, ".csv", [{"suffix": ".csv"}]),
+        ('"' * 1024, '"' * 1024, None),
+    ],
+    ids=["prefix", "beyond ASCII", "both", "too long prefix", "too long both"],
+)
+def test_a_pattern_is_never_longer_than_eventbridge_takes(prefix: str, suffix: str, key: Any) -> None:
+    pattern = event_pattern("b" * 63, ["s3:ObjectCreated:*", "s3:ObjectTagging:*"], prefix, suffix)
+    assert len(pattern_text(pattern)) <= 2048
+    assert pattern["detail"].get("object", {}).get("key") == key
 
 
 @pytest.mark.parametrize(
