@@ -5,7 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-PYTEST_OPTIONS ?= -n auto
+# The slow tests are few: whoever has nothing left takes from the other.
+PYTEST_OPTIONS ?= -n auto --dist worksteal
 BENCH_OPTIONS ?=
 
 .PHONY: demo test model crash-points mutation lint format bench pictures clean

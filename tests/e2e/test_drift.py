@@ -31,6 +31,8 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         **FUNCTION, MemorySize=128, LoggingConfig={"LogFormat": "JSON", "LogGroup": "/other"}
     )
     lambda_.put_function_concurrency(**FUNCTION, ReservedConcurrentExecutions=3)
+    # Or the function is still pending, which is drift too.
+    lambda_.get_waiter("function_updated_v2").wait(**FUNCTION, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     lambda_.put_function_event_invoke_config(
         **FUNCTION,
         MaximumRetryAttempts=0,

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
+from moto.s3.models import S3Backend
 
 from ...crashing import Scenario, run, try_points  # noqa: TID252 (shared with the end-to-end tests)
 
@@ -39,6 +40,19 @@ SCENARIOS = {
     "teardown": Scenario(("teardown", "--yes"), build),
     "teardown, then setup": Scenario(("teardown", "--yes"), build, afterwards=("setup",)),
 }
+
+
+@pytest.fixture(autouse=True)
+def _buckets_are_tagged_at_birth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on AWS. moto forgets the tags of CreateBucket: whoever dies there would leave a bucket of somebody else."""
+    create = S3Backend.create_bucket
+
+    def create_tagged(self: Any, bucket_name: str, *arguments: Any, **keywords: Any) -> Any:
+        bucket = create(self, bucket_name, *arguments, **keywords)
+        self.put_bucket_tagging(bucket_name, {"s3copy:pipeline": "s3copy"})
+        return bucket
+
+    monkeypatch.setattr(S3Backend, "create_bucket", create_tagged)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
