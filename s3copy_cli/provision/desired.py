@@ -200,6 +200,7 @@ def desired_state(
                 **(reserved if is_reservable else {}),
                 names.LOG_GROUP: pipeline.log_group,
                 names.LOG_FORMAT: "Text",
+                names.RECURSIVE_LOOPS: names.LOOPS_TERMINATE,
             },
         ),
         DesiredResource(

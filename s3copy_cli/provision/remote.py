@@ -18,7 +18,7 @@ from s3copy_cli.provision.function_state import function_state, function_state_r
 from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical
 from s3copy_cli.provision.queue_reader import read_dead_letter_queue_and_policy, read_event_queue
-from s3copy_cli.provision.reading import answer, tag_problem
+from s3copy_cli.provision.reading import answer, if_offered, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import read_record
 from s3copy_cli.provision.tags import tag_attribute
@@ -60,10 +60,13 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         *_trigger_readers(aws, pipeline),
     ]
     doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
-    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers)) as pool:
+    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers) + 1) as pool:
+        loops = pool.submit(_read_recursive_loops, aws, pipeline)
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
     state = {resource.kind: resource for resource in found}
     function = state[Kind.FUNCTION]
+    if function.exists:
+        state[Kind.FUNCTION] = replace(function, attributes={**function.attributes, **loops.result()})
     state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function)
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
     if function.exists and not function.is_ours:
@@ -234,6 +237,12 @@ def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.ON_FAILURE: answered.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
         },
     )
+
+
+def _read_recursive_loops(aws: Aws, pipeline: Pipeline) -> dict[str, Any]:
+    """What Lambda does about recursive loops of the function; {} where that cannot be looked at."""
+    found = if_offered(lambda: aws.lambda_.get_function_recursion_config(FunctionName=pipeline.function_name))
+    return {names.RECURSIVE_LOOPS: found.get("RecursiveLoop")} if found else {}
 
 
 def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:

@@ -79,6 +79,7 @@ TAGS = "tags"
 BUCKET_KEY = "KMS key of the bucket"
 LOG_GROUP = "log group"
 LOG_FORMAT = "log format"
+RECURSIVE_LOOPS = "recursive loops"
 MAX_RETRIES = "retries"
 MAX_EVENT_AGE = "maximum event age seconds"
 ON_FAILURE = "on failure"
@@ -108,6 +109,8 @@ STATE_PENDING = "pending"
 STATE_UPDATE_FAILED = "update failed"
 STATE_FAILED = "failed"
 STATE_DELETING = "deleting"
+# What Lambda does about a function that starts itself for ever (PutFunctionRecursionConfig); its default.
+LOOPS_TERMINATE = "Terminate"
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         MaximumEventAgeInSeconds=60,
         DestinationConfig={"OnFailure": {"Destination": f"{queue}-other"}},
     )
+    lambda_.put_function_recursion_config(**FUNCTION, RecursiveLoop="Allow")
     logs.put_retention_policy(logGroupName="/aws/lambda/s3copy", retentionInDays=1)
     expected = {
         ("log group", "retention days"): (1, 30),
@@ -46,6 +47,7 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         ("function", "log format"): ("JSON", "Text"),
         ("function", "log group"): ("/other", "/aws/lambda/s3copy"),
         ("function", "reserved concurrency"): (3, None),
+        ("function", "recursive loops"): ("Allow", "Terminate"),
         ("async invocation", "retries"): (0, 2),
         ("async invocation", "maximum event age seconds"): (60, 21_600),
         ("async invocation", "on failure"): (f"{queue}-other", queue),

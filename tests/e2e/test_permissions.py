@@ -75,6 +75,7 @@ def test_the_documented_policy_is_enough_for_the_whole_job(
 
     # Everything put right again, so that the updating calls are needed too.
     clients("lambda").update_function_configuration(FunctionName="s3copy", Timeout=3)
+    clients("lambda").put_function_recursion_config(FunctionName="s3copy", RecursiveLoop="Allow")
     clients("logs").delete_retention_policy(logGroupName="/aws/lambda/s3copy")
     clients("s3").delete_bucket_lifecycle(Bucket="s3copy-source-000000000000-us-east-1-an")
     copying = ("--propagate-deletes", "--destination-versioning", "--sync-tags")
