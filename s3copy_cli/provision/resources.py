@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 
 class Kind(str, Enum):
@@ -110,7 +110,7 @@ STATE_UPDATE_FAILED = "update failed"
 STATE_FAILED = "failed"
 STATE_DELETING = "deleting"
 # What Lambda does about a function that starts itself for ever (PutFunctionRecursionConfig); its default.
-LOOPS_TERMINATE = "Terminate"
+LOOPS_TERMINATE: Final = "Terminate"
 
 
 @dataclass(frozen=True)
