@@ -22,6 +22,7 @@ from s3copy_cli.provision.denials import describe_denials
 from s3copy_cli.provision.desired import HANDOVER_SECONDS, BucketKeys, DesiredState, desired_state
 from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.kms import COPIES, SOURCE_OBJECTS, find_bucket_key, find_key
+from s3copy_cli.provision.notes import describe_notes
 from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan, plan_setup
 from s3copy_cli.provision.propagation import Patience
@@ -104,9 +105,10 @@ def make_plan(
         handover_seconds=handover_seconds,
     )
     plan = plan_setup(desired, remote, app.command("setup"))
-    for warning in found.warnings:
+    warnings = [*found.warnings, *describe_notes(desired, remote)]
+    for warning in warnings:
         app.terminal.warn(warning)
-    return Planned(found.choices, desired, plan, found.warnings)
+    return Planned(found.choices, desired, plan, warnings)
 
 
 def desired_for(

@@ -116,7 +116,7 @@ def _read_own_bucket(
         is_ours=True,
         attributes={names.TLS_ONLY: canonical(statement)},
     )
-    return [replace(bucket, attributes=attributes), policy]
+    return [replace(bucket, attributes=attributes, policy=document or {}), policy]
 
 
 def lifecycle_configuration(aws: Aws, pipeline: Pipeline, bucket: str) -> dict[str, Any]:
@@ -193,5 +193,9 @@ def _abort_days(rules: list[dict[str, Any]]) -> int | str | None:
         if rule.get("ID") == LIFECYCLE_RULE_ID and rule.get("Status") == "Enabled":
             days: int | None = rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation")
             is_narrowed = any((rule.get("Filter") or {}).values()) or bool(rule.get("Prefix"))
-            return f"{days}, of some objects only" if is_narrowed else days
+            more = sorted(rule.keys() - {"ID", "Status", "Filter", "Prefix", "AbortIncompleteMultipartUpload"})
+            if is_narrowed or more:
+                # E.g. an Expiration, under our name.
+                return ", ".join([str(days), *(["of some objects only"] if is_narrowed else []), *more])
+            return days
     return None

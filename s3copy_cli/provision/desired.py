@@ -23,7 +23,13 @@ from s3copy_cli.provision.package import HANDLER, Package
 from s3copy_cli.provision.policy import canonical, role_policy, tls_statement, trust_policy
 from s3copy_cli.provision.resources import DesiredResource, Kind
 from s3copy_cli.provision.settings import DAY_SECONDS, NO_BOUNDARY, Settings, settings_record
-from s3copy_cli.provision.triggers.wanted import Trigger, check_reservation, event_queue_access, trigger_resources
+from s3copy_cli.provision.triggers.wanted import (
+    MESSAGE_BYTES,
+    Trigger,
+    check_reservation,
+    event_queue_access,
+    trigger_resources,
+)
 
 # The same for every pipeline.
 # 14 days is SQS's most; 2 retries and 6 hours are Lambda's (PutFunctionEventInvokeConfig).
@@ -163,7 +169,13 @@ def desired_state(
         DesiredResource(
             Kind.DEAD_LETTER_QUEUE,
             pipeline.queue_name,
-            {names.RETENTION_SECONDS: QUEUE_RETENTION_SECONDS, names.QUEUE_ENCRYPTION: True, names.TAGS: tags},
+            {
+                names.RETENTION_SECONDS: QUEUE_RETENTION_SECONDS,
+                names.QUEUE_ENCRYPTION: True,
+                names.DELAY_SECONDS: 0,
+                names.MESSAGE_BYTES: MESSAGE_BYTES,
+                names.TAGS: tags,
+            },
         ),
         DesiredResource(
             Kind.ROLE,

@@ -25,7 +25,9 @@ from s3copy_cli.provision.trigger_writer import remember_former_source
 
 _CODE = frozenset({names.CODE, names.ARCHITECTURE})
 # What is neither code nor configuration, but has calls of its own.
-_OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.RECURSIVE_LOOPS, names.TAGS})
+# What setup never sends, and takes away where somebody has set it.
+_NOT_OURS = frozenset({names.LAYERS, names.DEAD_LETTERS_TOO})
+_OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.RECURSIVE_LOOPS, names.TAGS, *_NOT_OURS})
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class FunctionWriter:
                 self._update_code()
             if changed - _CODE - _OTHER_CALLS:
                 self._update_configuration()
+        if step.action is Action.UPDATE and changed & _NOT_OURS:
+            self._take_away(changed)
         self._wait_until_active()
         self._ensure_reserved_concurrency(step)
         if names.RECURSIVE_LOOPS in changed:
@@ -167,6 +171,19 @@ class FunctionWriter:
                 propagation.is_role_not_assumable_yet,
                 propagation.is_visibility_timeout_not_seen_yet,
             ),
+        )
+
+    def _take_away(self, changed: set[str]) -> None:
+        # An ARN that is empty is how Lambda is told that there is no dead-letter queue of the function's.
+        nothing: Any = {
+            **({"Layers": []} if names.LAYERS in changed else {}),
+            **({"DeadLetterConfig": {"TargetArn": ""}} if names.DEAD_LETTERS_TOO in changed else {}),
+        }
+        self.context.retry(
+            lambda: self.context.aws.lambda_.update_function_configuration(
+                FunctionName=self.context.pipeline.function_name, **nothing
+            ),
+            propagation.is_update_in_progress,
         )
 
     def _settings(self) -> Any:

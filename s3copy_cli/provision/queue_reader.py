@@ -9,11 +9,12 @@ from typing import Any
 from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.notes import admitted_notes, queue_key_notes
 from s3copy_cli.provision.policy import canonical, find_statement
 from s3copy_cli.provision.reading import answer, parsed, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource
 from s3copy_cli.provision.tags import tag_attribute
-from s3copy_cli.provision.triggers.wanted import DEAD_LETTER_STATEMENT_ID
+from s3copy_cli.provision.triggers.wanted import DEAD_LETTER_STATEMENT_ID, MESSAGE_BYTES
 from s3copy_cli.queues import QUEUE_MISSING
 
 
@@ -32,7 +33,15 @@ class _Queue:
             names.RETENTION_SECONDS: int(self.values.get("MessageRetentionPeriod", "0")),
             names.QUEUE_ENCRYPTION: is_encrypted,
             names.TAGS: tag_attribute(self.tags),
+            names.DELAY_SECONDS: int(self.values.get("DelaySeconds", "0")),
+            # More is as good.
+            names.MESSAGE_BYTES: min(int(self.values.get("MaximumMessageSize", MESSAGE_BYTES)), MESSAGE_BYTES),
         }
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What their owner should know of both."""
+        return queue_key_notes(self.values.get("KmsMasterKeyId"))
 
 
 def read_dead_letter_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -54,17 +63,32 @@ def read_dead_letter_queue_and_policy(aws: Aws, pipeline: Pipeline) -> list[Remo
     found = _read_queue(aws, name)
     if found is None:
         return [RemoteResource(kind, name) for kind in (Kind.DEAD_LETTER_QUEUE, Kind.DEAD_LETTER_QUEUE_POLICY)]
-    problem = tag_problem(pipeline, found.tags)
+    problem, document = tag_problem(pipeline, found.tags), parsed(found.values.get("Policy"))
     queue = RemoteResource(
         Kind.DEAD_LETTER_QUEUE,
         name,
         exists=True,
         is_ours=not problem,
-        attributes=found.attributes,
+        attributes={**found.attributes, **_ways_out(pipeline, found)},
         problem=problem,
+        notes=(*found.notes, *admitted_notes(document, {DEAD_LETTER_STATEMENT_ID}, pipeline.account_id)),
     )
-    policy = _dead_letter_policy(pipeline, parsed(found.values.get("Policy")))
+    policy = _dead_letter_policy(pipeline, document)
     return [queue, replace(policy, is_ours=not problem, problem=problem)]
+
+
+def _ways_out(pipeline: Pipeline, found: _Queue) -> dict[str, Any]:
+    """What would keep parked events out of the dead-letter queue, or take them away from it; where it has that."""
+    onwards = parsed(found.values.get("RedrivePolicy")).get("deadLetterTargetArn")
+    allowed = parsed(found.values.get("RedriveAllowPolicy"))
+    is_shut = allowed.get("redrivePermission") == "denyAll" or (
+        allowed.get("redrivePermission") == "byQueue"
+        and pipeline.event_queue_arn not in allowed.get("sourceQueueArns", [])
+    )
+    return {
+        **({names.ON_FAILURE: onwards} if onwards else {}),
+        **({names.REDRIVE_ALLOW: canonical(allowed)} if is_shut else {}),
+    }
 
 
 def _dead_letter_policy(pipeline: Pipeline, policy: Mapping[str, Any] | None) -> RemoteResource:
@@ -105,6 +129,7 @@ def read_event_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.DOCUMENT: canonical(parsed(policy)) if policy else None,
         },
         problem=problem,
+        notes=found.notes,
     )
 
 

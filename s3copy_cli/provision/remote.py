@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 from s3copy_cli.deployed import ENV_SETTINGS, ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
+from s3copy_cli.provision import notes
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_joined_bucket, read_unused_bucket
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
@@ -60,13 +61,15 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         *_trigger_readers(aws, pipeline),
     ]
     doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
-    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers) + 1) as pool:
+    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers) + 2) as pool:
         loops = pool.submit(_read_recursive_loops, aws, pipeline)
+        role_notes = pool.submit(_read_role_notes, aws, pipeline)
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
     state = {resource.kind: resource for resource in found}
     function = state[Kind.FUNCTION]
     if function.exists:
         state[Kind.FUNCTION] = replace(function, attributes={**function.attributes, **loops.result()})
+    state[Kind.ROLE] = replace(state[Kind.ROLE], notes=role_notes.result())
     state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function)
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
     if function.exists and not function.is_ours:
@@ -132,6 +135,7 @@ def read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
                         names.TAGS: tag_attribute(tags),
                     },
                     problem=problem,
+                    notes=notes.log_group_notes(str(group.get("logGroupClass", ""))),
                 )
     return RemoteResource(Kind.LOG_GROUP, pipeline.log_group)
 
@@ -212,12 +216,26 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             # Lambda's own defaults, where it does not echo them.
             names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
             names.LOG_FORMAT: logging.get("LogFormat", "Text"),
+            **_foreign_parts(configuration),
         },
         problem=problem,
         obstacle=(reason or "it gives no reason") if state == names.STATE_FAILED else "",
         changed_at=lambda_time(configuration.get("LastModified", "")),
         former_buckets=tuple(tags.get(FORMER_SOURCES_TAG, "").split()),
+        notes=_network_notes(configuration),
     )
+
+
+def _foreign_parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """What setup never gives a function, where it has it: code of others, and another place for its failed events."""
+    layers = [layer.get("Arn", "") for layer in configuration.get("Layers", [])]
+    also = configuration.get("DeadLetterConfig", {}).get("TargetArn")
+    return {**({names.LAYERS: layers} if layers else {}), **({names.DEAD_LETTERS_TOO: also} if also else {})}
+
+
+def _network_notes(configuration: Mapping[str, Any]) -> tuple[str, ...]:
+    vpc = configuration.get("VpcConfig", {}).get("VpcId")
+    return (f"it is in the VPC {vpc}, and reaches S3, SQS and Lambda only by what that VPC has for it",) if vpc else ()
 
 
 def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -226,6 +244,8 @@ def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     )
     if answered is None:
         return RemoteResource(Kind.ASYNC_INVOCATION, pipeline.function_name)
+    destinations = answered.get("DestinationConfig", {})
+    on_success = destinations.get("OnSuccess", {}).get("Destination")
     return RemoteResource(
         Kind.ASYNC_INVOCATION,
         pipeline.function_name,
@@ -234,7 +254,9 @@ def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         attributes={
             names.MAX_RETRIES: answered.get("MaximumRetryAttempts"),
             names.MAX_EVENT_AGE: answered.get("MaximumEventAgeInSeconds"),
-            names.ON_FAILURE: answered.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+            names.ON_FAILURE: destinations.get("OnFailure", {}).get("Destination"),
+            # It would be told every event, with its keys.
+            **({names.ON_SUCCESS: on_success} if on_success else {}),
         },
     )
 
@@ -248,10 +270,21 @@ def _read_recursive_loops(aws: Aws, pipeline: Pipeline) -> dict[str, Any]:
 def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
     answered = answer(lambda: aws.lambda_.get_policy(FunctionName=pipeline.function_name), FUNCTION_MISSING)
     document = json.loads(answered["Policy"]) if answered else None
-    return [
-        reading.permission_from(Kind.PERMISSION, pipeline.permission_id, document),
-        reading.permission_from(Kind.RULE_PERMISSION, pipeline.rule_permission_id, document),
-    ]
+    ours = {Kind.PERMISSION: pipeline.permission_id, Kind.RULE_PERMISSION: pipeline.rule_permission_id}
+    told = notes.admitted_notes(document, set(ours.values()), pipeline.account_id)
+    return [replace(reading.permission_from(kind, name, document), notes=told) for kind, name in ours.items()]
+
+
+def _read_role_notes(aws: Aws, pipeline: Pipeline) -> tuple[str, ...]:
+    """Policies of the role that setup has not made; none where they may not be listed."""
+
+    def pages(operation: Any, key: str) -> list[Any]:
+        found = aws.iam.get_paginator(operation).paginate(RoleName=pipeline.role_name)
+        return if_offered(lambda: [one for page in found for one in page[key]], ROLE_MISSING) or []
+
+    inline: list[str] = pages("list_role_policies", "PolicyNames")
+    attached = [str(policy["PolicyName"]) for policy in pages("list_attached_role_policies", "AttachedPolicies")]
+    return notes.policy_notes(inline, attached, {pipeline.policy_name, pipeline.event_queue_policy_name})
 
 
 def _document(value: Any) -> Any:

@@ -80,6 +80,14 @@ BUCKET_KEY = "KMS key of the bucket"
 LOG_GROUP = "log group"
 LOG_FORMAT = "log format"
 RECURSIVE_LOOPS = "recursive loops"
+LAYERS = "layers"
+DEAD_LETTERS_TOO = "dead letters also to"
+ON_SUCCESS = "on success"
+DELAY_SECONDS = "delay seconds"
+MESSAGE_BYTES = "largest message bytes"
+REDRIVE_ALLOW = "redrive allow policy"
+POLLERS = "provisioned pollers"
+SCHEDULE = "schedule"
 MAX_RETRIES = "retries"
 MAX_EVENT_AGE = "maximum event age seconds"
 ON_FAILURE = "on failure"
@@ -146,9 +154,10 @@ class RemoteResource:
         obstacle: why it cannot be made as desired although it is (or would be) ours, in words; "" where it can.
         changed_at: when it was made or last changed, for a role and a function; None where that is not known.
         is_adopted: it is the owner's, by their own choice; then it is not ours, and nothing is wrong with that.
-        policy: of a bucket of the owner's, its policy document; {} without one, or where it may not be read.
+        policy: of a bucket, its policy document; {} without one, or where it may not be read.
         notifications: for a trigger, the bucket's whole notification configuration.
         former_buckets: for a function, the source buckets it had before and in which our trigger may still be.
+        notes: what its owner should know about it and setup leaves as it is, in words.
     """
 
     kind: Kind
@@ -163,6 +172,7 @@ class RemoteResource:
     policy: Mapping[str, Any] = field(default_factory=dict)
     notifications: Mapping[str, Any] = field(default_factory=dict)
     former_buckets: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 RemoteState = Mapping[Kind, RemoteResource]

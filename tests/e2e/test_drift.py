@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +20,44 @@ def changes(outcome: Any) -> dict[tuple[str, str], tuple[Any, Any]]:
         (step["resource"], change["attribute"]): (change["old"], change["new"])
         for step in outcome.data["steps"]
         for change in step["changes"]
+    }
+
+
+def set_what_setup_never_sets(clients: Callable[[str], Any], queue: str) -> dict[tuple[str, str], Any]:
+    """What setup never sets and takes away; and a policy of the role, which it leaves. What the plan says of it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("python/boto3.py", "")
+    lambda_, sqs = clients("lambda"), clients("sqs")
+    layer = lambda_.publish_layer_version(LayerName="theirs", Content={"ZipFile": buffer.getvalue()})
+    lambda_.get_waiter("function_updated_v2").wait(**FUNCTION, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    lambda_.update_function_configuration(
+        **FUNCTION, Layers=[layer["LayerVersionArn"]], DeadLetterConfig={"TargetArn": f"{queue}-other"}
+    )
+    redrive = json.dumps({"deadLetterTargetArn": f"{queue}-other", "maxReceiveCount": 1})
+    sqs.create_queue(QueueName="s3copy-dead-letter-other")
+    sqs.set_queue_attributes(
+        QueueUrl=sqs.get_queue_url(QueueName="s3copy-dead-letter")["QueueUrl"],
+        Attributes={
+            "DelaySeconds": "9",
+            "MaximumMessageSize": "1024",
+            "RedrivePolicy": redrive,
+            "RedriveAllowPolicy": json.dumps({"redrivePermission": "denyAll"}),
+        },
+    )
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    clients("iam").put_role_policy(
+        RoleName="s3copy-us-east-1",
+        PolicyName="theirs",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )
+    return {
+        ("function", "layers"): ([layer["LayerVersionArn"]], None),
+        ("function", "dead letters also to"): (f"{queue}-other", None),
+        ("dead-letter queue", "delay seconds"): (9, 0),
+        ("dead-letter queue", "largest message bytes"): (1024, 262_144),
+        ("dead-letter queue", "on failure"): (f"{queue}-other", None),
+        ("dead-letter queue", "redrive allow policy"): ('{"redrivePermission": "denyAll"}', None),
     }
 
 
@@ -37,9 +77,13 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         **FUNCTION,
         MaximumRetryAttempts=0,
         MaximumEventAgeInSeconds=60,
-        DestinationConfig={"OnFailure": {"Destination": f"{queue}-other"}},
+        DestinationConfig={
+            "OnFailure": {"Destination": f"{queue}-other"},
+            "OnSuccess": {"Destination": f"{queue}-other"},
+        },
     )
     lambda_.put_function_recursion_config(**FUNCTION, RecursiveLoop="Allow")
+    beside = set_what_setup_never_sets(clients, queue)
     logs.put_retention_policy(logGroupName="/aws/lambda/s3copy", retentionInDays=1)
     expected = {
         ("log group", "retention days"): (1, 30),
@@ -51,10 +95,17 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         ("async invocation", "retries"): (0, 2),
         ("async invocation", "maximum event age seconds"): (60, 21_600),
         ("async invocation", "on failure"): (f"{queue}-other", queue),
+        ("async invocation", "on success"): (f"{queue}-other", None),
+        **beside,
     }
     assert changes(s3copy("plan", "--json", expect=3)) == expected
     assert changes(s3copy("setup", "--json", expect=0)) == expected
-    assert changes(s3copy("plan", "--json", expect=0)) == {}
+    again = s3copy("plan", "--json", expect=0)
+    assert changes(again) == {}
+    (note,) = again.data["warnings"]
+    assert note == (
+        "role s3copy-us-east-1: it has policies that setup has not made, so the function may do more than copy: theirs"
+    )
 
 
 def test_settings_change_the_function_that_stands(s3copy: Run, clients: Callable[[str], Any]) -> None:

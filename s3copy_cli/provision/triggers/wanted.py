@@ -17,6 +17,9 @@ from s3copy_cli.provision.resources import DesiredResource, Kind
 from s3copy_cli.provision.triggers.filters import event_pattern, notification_filter
 
 DAY_SECONDS = 86_400
+# As many as any message may have, of those that are sent here: an event of S3's or EventBridge's, and what Lambda puts
+# around it. A queue made by today's SQS takes four times as much.
+MESSAGE_BYTES = 262_144
 # SQS keeps no message longer.
 RETENTION_SECONDS = 14 * DAY_SECONDS
 # A message counts as delivered, too, when its batch had no time for it. AWS asks for at least 5.
@@ -187,6 +190,11 @@ def dead_letter_statement(pipeline: Pipeline) -> Document:
     }
 
 
+def rule_description(pipeline: Pipeline) -> str:
+    """What the rule says that it is for."""
+    return f"s3copy pipeline {pipeline.name}: new objects of the source bucket"
+
+
 def wanted_pattern(pipeline: Pipeline, options: CopyOptions) -> dict[str, Any]:
     """What the rule lets pass."""
     return event_pattern(pipeline.source_bucket, trigger_events(options), options.prefix, options.suffix)
@@ -218,6 +226,8 @@ def _queued(chosen: _Chosen) -> list[DesiredResource]:
             {
                 names.RETENTION_SECONDS: RETENTION_SECONDS,
                 names.QUEUE_ENCRYPTION: True,
+                names.DELAY_SECONDS: 0,
+                names.MESSAGE_BYTES: MESSAGE_BYTES,
                 # The least that Lambda accepts. The function itself has what failed come back earlier.
                 names.VISIBILITY_SECONDS: chosen.timeout_seconds,
                 names.ON_FAILURE: pipeline.queue_arn,
@@ -261,6 +271,7 @@ def _bridged(chosen: _Chosen) -> list[DesiredResource]:
             {
                 names.STATE: names.STATE_ACTIVE,
                 names.PATTERN: canonical_pattern(wanted_pattern(pipeline, options)),
+                names.DESCRIPTION: rule_description(pipeline),
                 names.TAGS: chosen.tags,
             },
         ),

@@ -19,7 +19,7 @@ from s3copy_cli.provision.plan import Action, Step
 from s3copy_cli.provision.policy import with_statement
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.queue_reader import read_event_queue
-from s3copy_cli.provision.queue_writer import create_queue
+from s3copy_cli.provision.queue_writer import DEFAULTS_OF_QUEUES, create_queue
 from s3copy_cli.provision.reading import parsed
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
@@ -31,6 +31,7 @@ from s3copy_cli.provision.triggers.wanted import (
     dead_letter_statement,
     event_queue_access,
     event_queue_policy,
+    rule_description,
     wanted_pattern,
 )
 
@@ -59,15 +60,16 @@ def ensure_event_queue(context: Context, step: Step) -> None:
         names.MAX_DELIVERIES: redrive,
         names.DOCUMENT: ("Policy", json.dumps(event_queue_policy(pipeline))),
     }
+    mended = {**values, **DEFAULTS_OF_QUEUES}
     differing = {change.attribute for change in step.changes}
     if step.action is Action.CREATE:
         found = create_queue(context, step, dict(values.values()), lambda: read_event_queue(context.aws, pipeline))
         differing = {name for name, value in wanted.items() if found.attributes.get(name) != value}
     ensure_tags(context, step)
-    differing &= values.keys()
+    differing &= mended.keys()
     if differing:
         # Only what differs: a KMS key that was set by hand stays.
-        attributes = dict(values[name] for name in values if name in differing)
+        attributes = dict(mended[name] for name in mended if name in differing)
         url = context.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
         context.retry(
             lambda: context.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes),  # type: ignore[arg-type]
@@ -113,6 +115,9 @@ def ensure_mapping(context: Context, step: Step) -> None:
     if any(change.attribute == names.FILTERS for change in step.changes):
         # None: what a filter does not let pass, Lambda deletes from the queue.
         settings["FilterCriteria"] = {}
+    if any(change.attribute == names.POLLERS for change in step.changes):
+        # Lambda has either these or a maximum concurrency.
+        settings["ProvisionedPollerConfig"] = {}
     if {change.attribute for change in step.changes} - {names.STATE, names.DUPLICATES} or any(
         change.attribute == names.STATE and change.old != names.STATE_PENDING for change in step.changes
     ):
@@ -209,7 +214,7 @@ def ensure_rule(context: Context, step: Step) -> None:
             # As short as it can be: AWS counts its characters.
             EventPattern=pattern_text(pattern),
             State="ENABLED",
-            Description=f"s3copy pipeline {pipeline.name}: new objects of the source bucket",
+            Description=rule_description(pipeline),
             **({"Tags": tags} if is_new else {}),
         ),
         propagation.is_rule_busy,

@@ -175,6 +175,16 @@ CHANGES: dict[tuple[str, str], tuple[Callable[[Pipeline], Any], Expected, Expect
         False,
         True,
     ),
+    ("dead-letter queue", names.DELAY_SECONDS): (
+        lambda p: client("sqs").set_queue_attributes(QueueUrl=queue_url(p), Attributes={"DelaySeconds": "9"}),
+        9,
+        0,
+    ),
+    ("dead-letter queue", names.MESSAGE_BYTES): (
+        lambda p: client("sqs").set_queue_attributes(QueueUrl=queue_url(p), Attributes={"MaximumMessageSize": "1024"}),
+        1024,
+        262_144,
+    ),
     ("dead-letter queue", names.TAGS): (
         lambda p: client("sqs").untag_queue(QueueUrl=queue_url(p), TagKeys=["team"]),
         GONE,
