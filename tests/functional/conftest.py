@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-import botocore.loaders
 import pytest
 from moto import mock_aws
 from moto.moto_server.utilities import RegexConverter
@@ -42,15 +41,6 @@ class Outcome:
     def data(self) -> dict[str, Any]:
         """The envelope's data."""
         return self.envelope["data"]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_loader() -> Iterator[None]:
-    """Each run of the program makes a session of its own; reading the service models once is enough."""
-    loader = botocore.loaders.create_loader()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.loaders, "create_loader", lambda *_: loader)
-        yield
 
 
 def _load_backends() -> None:
