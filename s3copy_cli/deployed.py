@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from s3copy_cli.aws import Aws, error_code, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline, is_region
 from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
+from s3copy_cli.queues import QUEUE_MISSING
 from s3copy_cli.s3 import Bucket
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _queue_url(aws: Aws, pipeline: Pipeline, doing: str) -> str | None:
         try:
             return aws.sqs.get_queue_url(QueueName=pipeline.queue_name)["QueueUrl"]
         except ClientError as error:
-            if error_code(error) in {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}:
+            if error_code(error) in QUEUE_MISSING:
                 return None
             raise
 

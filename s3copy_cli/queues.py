@@ -1,4 +1,4 @@
-"""How many messages a queue holds."""
+"""How many messages a queue holds, and how SQS says that there is no such queue."""
 
 from __future__ import annotations
 
@@ -48,12 +48,20 @@ def read_load(client: SQSClient, queue: str) -> QueueLoad | None:
         ClientError: SQS failed, or refused to tell.
     """
     try:
-        url = client.get_queue_url(QueueName=queue)["QueueUrl"]
-        answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=_COUNTS)
+        return load_of(client, client.get_queue_url(QueueName=queue)["QueueUrl"])
     except ClientError as error:
         if error_code(error) in QUEUE_MISSING:
             return None
         raise
+
+
+def load_of(client: SQSClient, queue_url: str) -> QueueLoad:
+    """What a queue holds that is known by its URL.
+
+    Raises:
+        ClientError: SQS failed, or refused to tell; or there is no such queue.
+    """
+    answer = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=_COUNTS)
     found = {str(name): int(value) for name, value in answer.get("Attributes", {}).items()}
     waiting, in_flight, delayed = (found.get(name, 0) for name in _COUNTS)
     return QueueLoad(waiting, in_flight, delayed)

@@ -10,12 +10,12 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code, is_denied, translate_errors
 from s3copy_cli.operate.notes import MAX_LINE, Note, NoteError
+from s3copy_cli.queues import QUEUE_MISSING, load_of
 from s3copy_cli.verify.clock import Clock
 from s3copy_cli.verify.parked import ParkedEvent, parse_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.literals import QueueAttributeFilterType
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 _PER_REQUEST = 10
@@ -27,13 +27,6 @@ _HIDDEN_SECONDS = 60
 _OTHERS_SECONDS = 30.0
 # Messages that have to stay are remembered, so that none is looked at twice; more of them end the cleaning.
 MAX_KEPT = 10_000
-
-_MISSING_CODES = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
-_DEPTHS: list[QueueAttributeFilterType] = [
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-]
 # What S3 calls changes of tags alone, in its notifications and in EventBridge.
 _TAG_EVENTS = ("ObjectTagging:", "Object Tags ")
 
@@ -133,7 +126,7 @@ class QueueCleaner:
             except (_StoppedError, NoteError) as stopped:
                 return self._result(str(stopped))
             except ClientError as error:
-                if error_code(error) in _MISSING_CODES:
+                if error_code(error) in QUEUE_MISSING:
                     return self._result(f"the dead-letter queue {self._queue} is missing")
                 if not is_denied(error):
                     raise
@@ -161,7 +154,7 @@ class QueueCleaner:
                 continue
             now = self._clock.monotonic()
             idle_since = now if idle_since is None else idle_since
-            if self._depth(queue_url) <= len(self._kept):
+            if load_of(self._client, queue_url).total <= len(self._kept):
                 return
             if now - idle_since >= _OTHERS_SECONDS:
                 raise _StoppedError("some parked events are being read by somebody else; run the command again later")
@@ -230,11 +223,6 @@ class QueueCleaner:
         if refused:
             first = answer["Failed"][0]
             raise _StoppedError(f"SQS would not delete a message: {first.get('Code')}: {first.get('Message', '')}")
-
-    def _depth(self, queue_url: str) -> int:
-        answer = self._client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=_DEPTHS)
-        attributes: Mapping[str, str] = {str(name): value for name, value in answer.get("Attributes", {}).items()}
-        return sum(int(attributes.get(name, 0)) for name in _DEPTHS)
 
     def _give_back(self, queue_url: str, receipts: Sequence[str]) -> None:
         for start in range(0, len(receipts), _PER_REQUEST):

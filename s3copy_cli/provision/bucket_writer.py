@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code
 from s3copy_cli.errors import OwnershipError
-from s3copy_cli.provision import propagation, remote
+from s3copy_cli.provision import bucket_reader, propagation
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.plan import Action, Change, Step
 from s3copy_cli.provision.policy import tls_statement, with_statement
+from s3copy_cli.provision.reading import tag_problem
 from s3copy_cli.provision.tag_writer import ensure_tags
-from s3copy_cli.provision.triggers.reading import tag_problem
 
 _BUSY_OR_NEW = propagation.any_of(propagation.is_bucket_busy, propagation.is_bucket_not_visible_yet)
 
@@ -48,7 +48,7 @@ class BucketWriter:
         """Add the statement that refuses plain HTTP to the bucket's policy."""
         pipeline = self.context.pipeline
         document = with_statement(
-            remote.bucket_policy(self.context.aws, pipeline, bucket), tls_statement(pipeline.bucket_arn(bucket))
+            bucket_reader.bucket_policy(self.context.aws, pipeline, bucket), tls_statement(pipeline.bucket_arn(bucket))
         )
         self.context.retry(
             lambda: self.context.aws.s3.put_bucket_policy(
@@ -64,7 +64,7 @@ class BucketWriter:
         context = self.context
 
         def read() -> names.RemoteResource:
-            return remote.read_bucket_ownership(context.aws, context.pipeline, step.kind, step.name)
+            return bucket_reader.read_bucket_ownership(context.aws, context.pipeline, step.kind, step.name)
 
         # us-east-1 answers 200 to whoever creates a bucket that is theirs already, so it has to be asked for.
         if read().exists or not self._send_create(step):
@@ -124,7 +124,7 @@ class BucketWriter:
 
     def _still_differing(self, step: Step) -> tuple[Change, ...]:
         """What a new bucket lacks; AWS's defaults already are most of what is wanted."""
-        bucket = remote.read_bucket(self.context.aws, self.context.pipeline, step.kind, step.name)[0]
+        bucket = bucket_reader.read_bucket(self.context.aws, self.context.pipeline, step.kind, step.name)[0]
         wanted = self.context.desired.resources[step.kind].attributes
         return tuple(
             Change(attribute, bucket.attributes.get(attribute), value)
@@ -149,15 +149,15 @@ class BucketWriter:
 
     def _set_abort_uploads(self, s3: Any, call: dict[str, str], days: int) -> None:
         ours = {
-            "ID": remote.LIFECYCLE_RULE_ID,
+            "ID": bucket_reader.LIFECYCLE_RULE_ID,
             "Status": "Enabled",
             "Filter": {},
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": days},
         }
         # Writing replaces everything, so what others have set is written back: their rules, and what S3 keeps
         # next to the rules and would put back to its default.
-        found = remote.lifecycle_configuration(self.context.aws, self.context.pipeline, call["Bucket"])
-        others = [rule for rule in found.get("Rules", []) if rule.get("ID") != remote.LIFECYCLE_RULE_ID]
+        found = bucket_reader.lifecycle_configuration(self.context.aws, self.context.pipeline, call["Bucket"])
+        others = [rule for rule in found.get("Rules", []) if rule.get("ID") != bucket_reader.LIFECYCLE_RULE_ID]
         minimum = "TransitionDefaultMinimumObjectSize"
         kept = {minimum: found[minimum]} if found.get(minimum) else {}
         s3.put_bucket_lifecycle_configuration(**call, LifecycleConfiguration={"Rules": [*others, ours]}, **kept)

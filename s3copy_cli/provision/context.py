@@ -11,8 +11,9 @@ from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import propagation
 from s3copy_cli.provision.desired import DesiredState
-from s3copy_cli.provision.plan import Step, refuse_foreign
+from s3copy_cli.provision.plan import Step
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.refusals import refuse_foreign
 from s3copy_cli.provision.resources import RemoteResource
 from s3copy_cli.provision.tags import wanted_tags
 

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, is_denied
-from s3copy_cli.provision.remote import LOG_GROUP_MISSING, QUEUE_MISSING
+from s3copy_cli.provision.remote import LOG_GROUP_MISSING
+from s3copy_cli.queues import QUEUE_MISSING
 
 # Lambda's own lines around each invocation.
 _BEGUN = re.compile(r"START RequestId: ([0-9a-f-]+)")

@@ -25,6 +25,7 @@ from s3copy_cli.provision.parallel import Outcome, raise_failures, stoppable, ta
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.policy import trust_policy
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.queue_reader import read_dead_letter_queue
 from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.removal import Remover
 from s3copy_cli.provision.resources import Kind
@@ -172,7 +173,10 @@ class Executor:
         }
         if step.action is Action.CREATE:
             create_queue(
-                self._context(step), step, dict(values.values()), lambda: remote.read_queue(self.aws, self.pipeline)
+                self._context(step),
+                step,
+                dict(values.values()),
+                lambda: read_dead_letter_queue(self.aws, self.pipeline),
             )
             return
         # Only what differs: a KMS key that was set by hand stays.

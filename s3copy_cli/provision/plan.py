@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
-from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
+from s3copy_cli.config import Pipeline
+from s3copy_cli.errors import NotSetUpError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.desired import DesiredState, wanted_entry
 from s3copy_cli.provision.notifications import describe_overlap
+from s3copy_cli.provision.refusals import (
+    SHARED_KINDS,
+    refuse_failed_function,
+    refuse_foreign,
+    refuse_missing_adopted,
+    refuse_overlap,
+    refuse_permanent_deletes,
+    refuse_unwritable,
+)
 from s3copy_cli.provision.resources import DesiredResource, Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.triggers.wanted import TRIGGER_KINDS
 
@@ -82,8 +91,6 @@ class Plan:
 DEPLOY_KINDS = (Kind.FUNCTION,)
 # What hangs on the function and goes with it.
 _FUNCTION_PARTS = (Kind.ASYNC_INVOCATION, Kind.PERMISSION, Kind.RULE_PERMISSION)
-# What may be there without being ours, and in nobody's way.
-_SHARED_KINDS = frozenset({Kind.EVENTBRIDGE_SWITCH})
 # What the function needs before it can be updated.
 _DEPLOY_NEEDS = (Kind.ROLE, Kind.FUNCTION)
 
@@ -117,21 +124,6 @@ _DATA_KINDS = (
     Kind.UNUSED_DESTINATION_BUCKET,
 )
 
-_TAG_COMMANDS = {
-    Kind.SOURCE_BUCKET: "aws s3api put-bucket-tagging --bucket {name} --tagging 'TagSet=[{{Key={key},Value={value}}}]'",
-    Kind.DESTINATION_BUCKET: (
-        "aws s3api put-bucket-tagging --bucket {name} --tagging 'TagSet=[{{Key={key},Value={value}}}]'"
-    ),
-    Kind.LOG_GROUP: "aws logs tag-resource --resource-arn {log_group_arn} --tags {key}={value}",
-    Kind.DEAD_LETTER_QUEUE: "aws sqs tag-queue --queue-url $(aws sqs get-queue-url --queue-name {name} "
-    "--query QueueUrl --output text) --tags {key}={value}",
-    Kind.EVENT_QUEUE: "aws sqs tag-queue --queue-url $(aws sqs get-queue-url --queue-name {name} "
-    "--query QueueUrl --output text) --tags {key}={value}",
-    Kind.RULE: "aws events tag-resource --resource-arn {rule_arn} --tags Key={key},Value={value}",
-    Kind.ROLE: "aws iam tag-role --role-name {name} --tags Key={key},Value={value}",
-    Kind.FUNCTION: "aws lambda tag-resource --resource {function_arn} --tags {key}={value}",
-}
-
 
 def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = "s3copy setup") -> Plan:
     """What has to happen for the whole pipeline to be as desired.
@@ -149,7 +141,7 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
     pipeline = desired.pipeline
     wanted = [kind for kind, resource in desired.resources.items() if not resource.not_applicable]
     refuse_foreign(pipeline, [remote[kind] for kind in wanted])
-    _refuse_permanent_deletes(desired, remote, setup_command)
+    refuse_permanent_deletes(desired, remote, setup_command)
     if _is_being_deleted(remote[Kind.FUNCTION]):
         gone = {kind: RemoteResource(kind, remote[kind].name) for kind in _FUNCTION_PARTS if kind in remote}
         remote = {**remote, **gone}
@@ -158,7 +150,7 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
     plan = Plan((*built, *_hand_over(desired, remote), *left))
     for step in plan.pending:
         if step.kind is Kind.FUNCTION:
-            _refuse_failed_function(pipeline, remote[Kind.FUNCTION])
+            refuse_failed_function(pipeline, remote[Kind.FUNCTION])
         elif step.kind is Kind.TRIGGER and step.action is not Action.DELETE:
             trigger = remote[Kind.TRIGGER]
             refuse_unwritable(pipeline.source_bucket, trigger.obstacle)
@@ -185,7 +177,7 @@ def plan_deploy(desired: DesiredState, remote: RemoteState, setup_command: str) 
                 f"the {resource.kind.value} {resource.name} {is_there}",
                 f"Build the pipeline with: {setup_command}",
             )
-    _refuse_failed_function(pipeline, remote[Kind.FUNCTION])
+    refuse_failed_function(pipeline, remote[Kind.FUNCTION])
     return Plan(tuple(_step_of(kind, desired, remote) for kind in DEPLOY_KINDS))
 
 
@@ -199,7 +191,7 @@ def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
     steps = []
     for kind in TEARDOWN_ORDER:
         resource = remote.get(kind)
-        if resource is None or not resource.exists or (kind in _SHARED_KINDS and not resource.is_ours):
+        if resource is None or not resource.exists or (kind in SHARED_KINDS and not resource.is_ours):
             continue
         if resource.is_adopted:
             steps.append(Step(kind, resource.name, Action.KEEP, "it is yours, with all that is in it"))
@@ -221,54 +213,6 @@ def _hand_over(desired: DesiredState, remote: RemoteState) -> tuple[Step, ...]:
         return tuple(old)
     why = "until the new trigger is in force, and what the old one has begun has arrived"
     return (Step(Kind.HANDOVER, f"{desired.handover_seconds:.0f} seconds", Action.WAIT, why), *old)
-
-
-def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource], doing: str = "") -> None:
-    """Stop before anything is changed if something stands in the way that is not ours.
-
-    Args:
-        pipeline: who we are.
-        found: what is there.
-        doing: what is being done; "" for planning.
-
-    Raises:
-        OwnershipError: naming it, and how to go on.
-    """
-    for resource in found:
-        is_theirs = resource.is_adopted or resource.kind in _SHARED_KINDS
-        if resource.exists and not resource.is_ours and not is_theirs:
-            raise OwnershipError(
-                doing or f"planning pipeline {pipeline.name}",
-                f"the {resource.kind.value} {resource.name} exists, and {resource.problem}",
-                _foreign_hint(pipeline, resource),
-            )
-
-
-def _refuse_permanent_deletes(desired: DesiredState, remote: RemoteState, setup_command: str) -> None:
-    options = desired.options
-    if not options.propagate_deletes or options.accept_permanent_deletes:
-        return
-    bucket = remote[Kind.DESTINATION_BUCKET]
-    wanted = desired.resources[Kind.DESTINATION_BUCKET].attributes.get(names.VERSIONING)
-    if names.VERSIONING_ENABLED in (wanted, bucket.attributes.get(names.VERSIONING)):
-        return
-    versioning = bucket.attributes.get(names.VERSIONING)
-    state = f"is not versioned (its versioning is {versioning})" if versioning else "may be unversioned: it is unread"
-    how = f"Have it keep versions: {setup_command} --propagate-deletes --destination-versioning. "
-    if bucket.is_adopted:
-        state = state.replace("it is unread", "you lack s3:GetBucketVersioning")
-        how = (
-            "Have it keep versions: aws s3api put-bucket-versioning "
-            f"--bucket {bucket.name} --versioning-configuration Status=Enabled, then run this again. "
-        )
-    raise S3CopyError(
-        f"planning pipeline {desired.pipeline.name}: propagating deletes",
-        f"the destination bucket {bucket.name} {state if bucket.exists else 'would be created without versioning'}, "
-        "so what is deleted in the source could not be brought back",
-        f"{how}Or accept it: {setup_command} --propagate-deletes --accept-permanent-deletes. "
-        f"Or leave deletes alone: {setup_command} --no-propagate-deletes.",
-        code="PermanentDeletes",
-    )
 
 
 def former_buckets(step: Step) -> list[str]:
@@ -296,77 +240,6 @@ def _unused_steps(pipeline: Pipeline, remote: RemoteState) -> list[Step]:
             how = f"if nothing in it is needed: aws s3 rb s3://{unused.name} --force --region {pipeline.region}"
             steps.append(Step(kind, unused.name, Action.LEAVE, f"{instead} now; {how} (teardown removes it too)"))
     return steps
-
-
-def _refuse_missing_adopted(desired: DesiredResource, remote: RemoteResource) -> None:
-    if desired.is_adopted and not remote.exists:
-        raise S3CopyError(
-            f"planning the {desired.kind.value} {desired.name}",
-            "it is to be a bucket of yours, and it does not exist",
-            'Create it, or name another one, or pass "" for the pipeline\'s own: '
-            f"--{desired.kind.value.replace(' ', '-')} NAME",
-            code="NoSuchBucket",
-        )
-
-
-def refuse_unwritable(bucket: str, obstacle: str) -> None:
-    """Stop if a bucket's notifications could not be written without harm; "" for no obstacle.
-
-    Raises:
-        S3CopyError: saying why.
-    """
-    if obstacle:
-        raise S3CopyError(
-            f"planning the trigger of bucket {bucket}",
-            obstacle,
-            "S3 takes notifications as a whole only, so that whatever could not be read would be lost. "
-            "Install a newer boto3, or get the permission.",
-            code="UnreadableNotifications",
-        )
-
-
-def refuse_overlap(bucket: str, overlap: str) -> None:
-    """Stop if another entry of a source bucket's notifications does not admit ours; "" for none.
-
-    Raises:
-        OwnershipError: naming the entry.
-    """
-    if overlap:
-        raise OwnershipError(
-            f"planning the trigger of bucket {bucket}",
-            f"{overlap}, and S3 notifies only one of the same event",
-            "Remove that entry or limit it to other events or keys, or have both notified, e.g. by an SNS topic; "
-            "then run the command again.",
-            code="TriggerOverlap",
-        )
-
-
-def _refuse_failed_function(pipeline: Pipeline, function: RemoteResource) -> None:
-    if function.exists and function.obstacle:
-        raise S3CopyError(
-            f"planning pipeline {pipeline.name}",
-            f"Lambda could not bring the function {function.name} into force: {function.obstacle}",
-            "Remove the cause and the function, then run setup again: "
-            f"aws lambda delete-function --function-name {function.name} --region {pipeline.region}",
-            code="FunctionFailed",
-        )
-
-
-def _foreign_hint(pipeline: Pipeline, resource: RemoteResource) -> str:
-    template = _TAG_COMMANDS.get(resource.kind)
-    other = "Choose another pipeline name: --name NAME."
-    if template is None or "tag" not in resource.problem:
-        return other
-    command = template.format(
-        name=resource.name,
-        key=OWNERSHIP_TAG,
-        value=pipeline.name,
-        function_arn=pipeline.function_arn,
-        log_group_arn=pipeline.log_group_arn,
-        rule_arn=pipeline.rule_arn,
-    )
-    replaces = " (this replaces any other tags it has)" if "put-bucket-tagging" in command else ""
-    return f"{other} If it is yours and only lost its tag, give it back{replaces}: {command}"
 
 
 # Attributes that are read to decide something else, and are nobody's business unless they are asked for.
@@ -411,7 +284,7 @@ def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
     if desired.not_applicable:
         return Step(desired.kind, desired.name, Action.NOT_APPLICABLE, desired.not_applicable)
     if desired.is_adopted:
-        _refuse_missing_adopted(desired, remote)
+        refuse_missing_adopted(desired, remote)
         return Step(desired.kind, desired.name, Action.KEEP, "it is yours: nothing of it is changed")
     if not remote.exists:
         return Step(desired.kind, desired.name, Action.CREATE, "missing")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code
+from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 
 BUCKET_MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
 
@@ -38,3 +40,24 @@ def first_rule(found: Any, key: str) -> dict[str, Any]:
     """The first of the rules of a bucket's setting; {} without any."""
     rules = (found or {}).get(key, {}).get("Rules", [])
     return dict(rules[0]) if rules else {}
+
+
+def tag_problem(pipeline: Pipeline, tags: Mapping[str, str]) -> str:
+    """Why something with these tags is not this pipeline's, in words; "" where it is."""
+    owner = tags.get(OWNERSHIP_TAG)
+    if owner == pipeline.name:
+        return ""
+    if owner is None:
+        return f"it has no tag {OWNERSHIP_TAG}={pipeline.name}"
+    return f"its tag says {OWNERSHIP_TAG}={owner}"
+
+
+def parsed(text: Any) -> dict[str, Any]:
+    """A JSON object that AWS keeps as a text; {} for anything else."""
+    if isinstance(text, dict):
+        return text
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -16,6 +16,7 @@ from s3copy_cli.deployed import FORMER_SOURCES_TAG
 from s3copy_cli.errors import AwsError, CredentialsError, OwnershipError, S3CopyError
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.bucket_reader import read_bucket_ownership
 from s3copy_cli.provision.context import make_clients
 from s3copy_cli.provision.function_writer import is_function_gone
 from s3copy_cli.provision.order import EVENT_SOURCES
@@ -28,6 +29,7 @@ from s3copy_cli.provision.trigger_writer import remove_entry, remove_switch
 from s3copy_cli.provision.triggers import reading
 from s3copy_cli.provision.triggers.removing import TriggerRemover
 from s3copy_cli.provision.triggers.writing import write_switched
+from s3copy_cli.queues import QUEUE_MISSING
 from s3copy_cli.s3 import Bucket
 
 # A copy that was under way when the function went may land after its bucket was emptied.
@@ -195,7 +197,7 @@ class Remover:
         doing = f"removing the {step.kind.value} {step.name}"
         for _ in range(DELETE_BUCKET_ROUNDS):
             # The plan may be old: it may have waited for somebody to type the pipeline's name.
-            found = remote.read_bucket_ownership(self.aws, self.pipeline, step.kind, step.name)
+            found = read_bucket_ownership(self.aws, self.pipeline, step.kind, step.name)
             if not found.exists:
                 return
             if not found.is_ours:
@@ -243,11 +245,11 @@ class Remover:
         name = step.name
 
         def find() -> Any:
-            return self._call(lambda: self.aws.sqs.get_queue_url(QueueName=name), remote.QUEUE_MISSING)
+            return self._call(lambda: self.aws.sqs.get_queue_url(QueueName=name), QUEUE_MISSING)
 
         found = find()
         if found is not None:
-            self._call(lambda: self.aws.sqs.delete_queue(QueueUrl=found["QueueUrl"]), remote.QUEUE_MISSING)
+            self._call(lambda: self.aws.sqs.delete_queue(QueueUrl=found["QueueUrl"]), QUEUE_MISSING)
             # SQS takes up to a minute; until then a setup would find a queue that is about to go.
             self._wait_until_gone(f"{step.kind.value} {name}", lambda: find() is None)
 

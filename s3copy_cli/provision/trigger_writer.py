@@ -14,8 +14,8 @@ from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import notifications, propagation
 from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.desired import wanted_entry
-from s3copy_cli.provision.plan import refuse_overlap, refuse_unwritable
 from s3copy_cli.provision.reading import BUCKET_MISSING
+from s3copy_cli.provision.refusals import refuse_overlap, refuse_unwritable
 from s3copy_cli.provision.trigger_reader import is_our_entry, read_notifications
 from s3copy_cli.provision.triggers.writing import note_switch
 

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code, is_denied, translate_errors
+from s3copy_cli.queues import QUEUE_MISSING, load_of
 from s3copy_cli.verify.parked import ParkedEvent, parse_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.literals import QueueAttributeFilterType
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 MAX_MESSAGES = 1_000
 _PER_REQUEST = 10
 # Long enough to read 1,000 messages, short enough that a killed verify hides nothing for long.
 _HIDDEN_SECONDS = 30
-_MISSING_CODES = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
-_DEPTHS: list[QueueAttributeFilterType] = [
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-]
 
 
 @dataclass(frozen=True)
@@ -75,10 +69,10 @@ def peek(
         return DeadLetter(queue, 0, (), 0, f"the dead-letter queue {queue} is missing")
     with translate_errors(f"looking into the dead-letter queue {queue}"):
         try:
-            depth = _depth(client, queue_url)
+            depth = load_of(client, queue_url).total
             messages = _read(client, queue_url, depth, clock)
         except ClientError as error:
-            if error_code(error) in _MISSING_CODES:
+            if error_code(error) in QUEUE_MISSING:
                 return DeadLetter(queue, 0, (), 0, f"the dead-letter queue {queue} is missing")
             if is_denied(error):
                 reason = (
@@ -94,12 +88,6 @@ def peek(
     )
     depth = max(depth, len(messages))
     return DeadLetter(queue, depth, events, depth - len(messages))
-
-
-def _depth(client: SQSClient, queue_url: str) -> int:
-    answer = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=_DEPTHS)
-    attributes: Mapping[str, str] = {str(name): value for name, value in answer.get("Attributes", {}).items()}
-    return sum(int(attributes.get(name, 0)) for name in _DEPTHS)
 
 
 def _read(client: SQSClient, queue_url: str, depth: int, clock: Callable[[], float]) -> list[MessageTypeDef]:
@@ -134,7 +122,7 @@ def _read(client: SQSClient, queue_url: str, depth: int, clock: Callable[[], flo
             # Two readers that each hold what the other one waits for would both wait to the end.
             _give_back(client, queue_url, list(receipts.values()))
             receipts.clear()
-            depth = _depth(client, queue_url)
+            depth = load_of(client, queue_url).total
     finally:
         _give_back(client, queue_url, list(receipts.values()))
     return list(found.values())

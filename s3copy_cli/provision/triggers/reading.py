@@ -6,24 +6,23 @@ whoever then writes it looks again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code, is_denied
-from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
+from s3copy_cli.aws import Aws, is_denied
+from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.policy import canonical, find_statement
+from s3copy_cli.provision.reading import answer, parsed, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource
 from s3copy_cli.provision.tags import tag_attribute
-from s3copy_cli.provision.triggers.wanted import DEAD_LETTER_STATEMENT_ID, canonical_pattern
+from s3copy_cli.provision.triggers.wanted import canonical_pattern
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationTypeDef
 
-QUEUE_MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 RULE_MISSING = frozenset({"ResourceNotFoundException"})
 MAPPING_MISSING = frozenset({"ResourceNotFoundException"})
 ROLE_MISSING = frozenset({"NoSuchEntity"})
@@ -40,43 +39,6 @@ _MAPPING_STATES = {
 }
 
 
-def read_event_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
-    """The event queue.
-
-    Raises:
-        ClientError: SQS failed, or refused to show it.
-    """
-    name = pipeline.event_queue_name
-    missing = RemoteResource(Kind.EVENT_QUEUE, name)
-    found = _answer(lambda: aws.sqs.get_queue_url(QueueName=name), QUEUE_MISSING)
-    if found is None:
-        return missing
-    url = found["QueueUrl"]
-    tags = _answer(lambda: aws.sqs.list_queue_tags(QueueUrl=url), QUEUE_MISSING)
-    answer = _answer(lambda: aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]), QUEUE_MISSING)
-    if tags is None or answer is None:
-        return missing
-    values = answer.get("Attributes", {})
-    redrive = parsed(values.get("RedrivePolicy"))
-    problem = tag_problem(pipeline, tags.get("Tags", {}))
-    return RemoteResource(
-        Kind.EVENT_QUEUE,
-        name,
-        exists=True,
-        is_ours=not problem,
-        attributes={
-            names.RETENTION_SECONDS: int(values.get("MessageRetentionPeriod", "0")),
-            names.QUEUE_ENCRYPTION: values.get("SqsManagedSseEnabled") == "true" or bool(values.get("KmsMasterKeyId")),
-            names.VISIBILITY_SECONDS: int(values.get("VisibilityTimeout", "0")),
-            names.ON_FAILURE: redrive.get("deadLetterTargetArn"),
-            names.MAX_DELIVERIES: _whole(redrive.get("maxReceiveCount")),
-            names.DOCUMENT: canonical(parsed(values.get("Policy"))) if values.get("Policy") else None,
-            names.TAGS: tag_attribute(tags.get("Tags", {})),
-        },
-        problem=problem,
-    )
-
-
 def read_event_queue_access(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     """The role's policy for the event queue; whether the role is ours is for the caller to say.
 
@@ -84,7 +46,7 @@ def read_event_queue_access(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         ClientError: IAM failed, or refused to show it.
     """
     name = pipeline.event_queue_policy_name
-    policy = _answer(lambda: aws.iam.get_role_policy(RoleName=pipeline.role_name, PolicyName=name), ROLE_MISSING)
+    policy = answer(lambda: aws.iam.get_role_policy(RoleName=pipeline.role_name, PolicyName=name), ROLE_MISSING)
     if policy is None:
         return RemoteResource(Kind.EVENT_QUEUE_ACCESS, name)
     document = canonical(parsed(policy["PolicyDocument"]))
@@ -159,8 +121,8 @@ def read_rule(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         ClientError: EventBridge failed, or refused to show it.
     """
     name = pipeline.rule_name
-    rule = _answer(lambda: aws.events.describe_rule(Name=name), RULE_MISSING)
-    listed = _answer(lambda: aws.events.list_tags_for_resource(ResourceARN=rule["Arn"]), RULE_MISSING) if rule else None
+    rule = answer(lambda: aws.events.describe_rule(Name=name), RULE_MISSING)
+    listed = answer(lambda: aws.events.list_tags_for_resource(ResourceARN=rule["Arn"]), RULE_MISSING) if rule else None
     if rule is None or listed is None:
         return RemoteResource(Kind.RULE, name)
     tags = {tag["Key"]: tag["Value"] for tag in listed.get("Tags", [])}
@@ -216,19 +178,7 @@ def list_targets(aws: Aws, pipeline: Pipeline) -> list[Any]:
         pages = aws.events.get_paginator("list_targets_by_rule").paginate(Rule=pipeline.rule_name)
         return [target for page in pages for target in page["Targets"]]
 
-    return _answer(read, RULE_MISSING) or []
-
-
-def dead_letter_policy(pipeline: Pipeline, policy: Mapping[str, Any] | None) -> RemoteResource:
-    """Our statement in the dead-letter queue's policy."""
-    statement = find_statement(policy, DEAD_LETTER_STATEMENT_ID)
-    return RemoteResource(
-        Kind.DEAD_LETTER_QUEUE_POLICY,
-        pipeline.queue_name,
-        exists=statement is not None,
-        is_ours=True,
-        attributes={names.STATEMENT: canonical(statement)} if statement else {},
-    )
+    return answer(read, RULE_MISSING) or []
 
 
 def switch(pipeline: Pipeline, notifications: Mapping[str, Any], turned_on: str) -> RemoteResource:
@@ -276,38 +226,3 @@ def unless_denied(read: Callable[[], RemoteResource], kind: Kind, name: str) -> 
         if not is_denied(error):
             raise
         return RemoteResource(kind, name)
-
-
-def tag_problem(pipeline: Pipeline, tags: Mapping[str, str]) -> str:
-    """Why something with these tags is not this pipeline's, in words; "" where it is."""
-    owner = tags.get(OWNERSHIP_TAG)
-    if owner == pipeline.name:
-        return ""
-    if owner is None:
-        return f"it has no tag {OWNERSHIP_TAG}={pipeline.name}"
-    return f"its tag says {OWNERSHIP_TAG}={owner}"
-
-
-def parsed(text: Any) -> dict[str, Any]:
-    """A JSON object that AWS keeps as a text; {} for anything else."""
-    if isinstance(text, dict):
-        return text
-    try:
-        found = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _whole(value: Any) -> Any:
-    # AWS takes it as a text as well, and gives back what it was given.
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
-
-
-def _answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
-    try:
-        return call()
-    except ClientError as error:
-        if error_code(error) in missing:
-            return None
-        raise

@@ -15,9 +15,10 @@ from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import propagation
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.reading import parsed
 from s3copy_cli.provision.triggers import reading
 from s3copy_cli.provision.triggers.wanted import DEAD_LETTER_STATEMENT_ID
-from s3copy_cli.queues import read_load
+from s3copy_cli.queues import QUEUE_MISSING, read_load
 
 _EMPTY_LOOKS = 2
 _LOOK_SECONDS = 0.5
@@ -137,12 +138,12 @@ class TriggerRemover:
     def remove_dead_letter_queue_policy(self) -> None:
         """Take our statement out of the dead-letter queue's policy."""
         sqs, name = self.aws.sqs, self.pipeline.queue_name
-        found = self._call(lambda: sqs.get_queue_url(QueueName=name), reading.QUEUE_MISSING)
+        found = self._call(lambda: sqs.get_queue_url(QueueName=name), QUEUE_MISSING)
         if found is None:
             return
         url = found["QueueUrl"]
         answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
-        policy = reading.parsed(answer.get("Attributes", {}).get("Policy"))
+        policy = parsed(answer.get("Attributes", {}).get("Policy"))
         statements = policy.get("Statement", [])
         listed = statements if isinstance(statements, list) else [statements]
         others = [one for one in listed if one.get("Sid") != DEAD_LETTER_STATEMENT_ID]

@@ -18,7 +18,9 @@ from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.plan import Action, Step
 from s3copy_cli.provision.policy import with_statement
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.queue_reader import read_event_queue
 from s3copy_cli.provision.queue_writer import create_queue
+from s3copy_cli.provision.reading import parsed
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.triggers import reading
@@ -59,9 +61,7 @@ def ensure_event_queue(context: Context, step: Step) -> None:
     }
     differing = {change.attribute for change in step.changes}
     if step.action is Action.CREATE:
-        found = create_queue(
-            context, step, dict(values.values()), lambda: reading.read_event_queue(context.aws, pipeline)
-        )
+        found = create_queue(context, step, dict(values.values()), lambda: read_event_queue(context.aws, pipeline))
         differing = {name for name, value in wanted.items() if found.attributes.get(name) != value}
     ensure_tags(context, step)
     differing &= values.keys()
@@ -254,7 +254,7 @@ def ensure_dead_letter_queue_policy(context: Context, step: Step) -> None:
     sqs = context.aws.sqs
     url = sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
-    policy = reading.parsed(answer.get("Attributes", {}).get("Policy"))
+    policy = parsed(answer.get("Attributes", {}).get("Policy"))
     document = with_statement(policy, dead_letter_statement(context.pipeline))
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document)})
 

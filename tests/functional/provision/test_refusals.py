@@ -11,9 +11,10 @@ from botocore.stub import ANY, Stubber
 from s3copy_cli.aws import translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError, CredentialsError, OwnershipError, S3CopyError
-from s3copy_cli.provision import remote
+from s3copy_cli.provision import bucket_reader, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.plan import Action, Change
+from s3copy_cli.provision.queue_reader import read_dead_letter_queue
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.trigger_reader import read_notifications
 
@@ -288,7 +289,7 @@ READS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "s3:GetBucketTagging": (
         "s3",
         "get_bucket_tagging",
-        lambda w: remote.read_bucket_ownership(w.aws, PIPELINE, B, "b"),
+        lambda w: bucket_reader.read_bucket_ownership(w.aws, PIPELINE, B, "b"),
     ),
     "s3:GetBucketNotification": (
         "s3",
@@ -298,11 +299,11 @@ READS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "s3:GetLifecycleConfiguration": (
         "s3",
         "get_bucket_lifecycle_configuration",
-        lambda w: remote.lifecycle_configuration(w.aws, PIPELINE, "b"),
+        lambda w: bucket_reader.lifecycle_configuration(w.aws, PIPELINE, "b"),
     ),
-    "s3:GetBucketPolicy": ("s3", "get_bucket_policy", lambda w: remote.bucket_policy(w.aws, PIPELINE, "b")),
+    "s3:GetBucketPolicy": ("s3", "get_bucket_policy", lambda w: bucket_reader.bucket_policy(w.aws, PIPELINE, "b")),
     "logs:DescribeLogGroups": ("logs", "describe_log_groups", lambda w: remote.read_log_group(w.aws, PIPELINE)),
-    "sqs:GetQueueUrl": ("sqs", "get_queue_url", lambda w: remote.read_queue(w.aws, PIPELINE)),
+    "sqs:GetQueueUrl": ("sqs", "get_queue_url", lambda w: read_dead_letter_queue(w.aws, PIPELINE)),
     "iam:GetRole": ("iam", "get_role", lambda w: remote.read_role(w.aws, PIPELINE)),
     "lambda:GetFunction": ("lambda_", "get_function", lambda w: remote.read_function(w.aws, PIPELINE)),
 }

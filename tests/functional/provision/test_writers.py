@@ -12,6 +12,7 @@ from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError, OwnershipError
 from s3copy_cli.provision import remote
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.bucket_reader import read_bucket
 from s3copy_cli.provision.plan import Action, Change
 from s3copy_cli.provision.resources import Kind
 
@@ -109,10 +110,10 @@ def test_what_s3_keeps_next_to_the_lifecycle_rules_is_written_back(world: Any, k
 def test_a_bucket_that_goes_while_it_is_looked_at_is_missing(world: Any) -> None:
     world.s3.add_response("head_bucket", {})
     world.s3.add_client_error("get_bucket_tagging", "NoSuchBucket")
-    assert [found.exists for found in remote.read_bucket(world.aws, PIPELINE, Kind.SOURCE_BUCKET, "b")] == [False] * 2
+    assert [found.exists for found in read_bucket(world.aws, PIPELINE, Kind.SOURCE_BUCKET, "b")] == [False] * 2
     world.bucket_is(OURS)
     world.s3.add_client_error("get_public_access_block", "NoSuchBucket")
-    assert [found.exists for found in remote.read_bucket(world.aws, PIPELINE, Kind.SOURCE_BUCKET, "b")] == [False] * 2
+    assert [found.exists for found in read_bucket(world.aws, PIPELINE, Kind.SOURCE_BUCKET, "b")] == [False] * 2
     world.done()
 
 
