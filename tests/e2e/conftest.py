@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def _clients(aws: LocalAws) -> Clients:
         aws_secret_access_key=aws.secret_access_key,
         region_name=aws.region,
     )
-    return lambda service: session.client(service, endpoint_url=aws.endpoint_url)
+    return cache(lambda service: session.client(service, endpoint_url=aws.endpoint_url))
 
 
 def _environ(state_dir: Path, home: Path) -> dict[str, str]:
