@@ -16,7 +16,7 @@ from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_joined_bucket, read_unused_bucket
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
 from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
-from s3copy_cli.provision.policy import canonical
+from s3copy_cli.provision.policy import canonical, source_buckets_of
 from s3copy_cli.provision.queue_reader import read_dead_letter_queue_and_policy, read_event_queue
 from s3copy_cli.provision.reading import answer, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
@@ -64,7 +64,7 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
     state = {resource.kind: resource for resource in found}
     function = state[Kind.FUNCTION]
-    state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function)
+    state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function, state[Kind.ROLE_POLICY], state[Kind.RULE])
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
     if function.exists and not function.is_ours:
         # Whatever hangs on somebody else's function is theirs as well.
@@ -79,11 +79,18 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
     return state
 
 
-def _former_trigger(pipeline: Pipeline, function: RemoteResource) -> RemoteResource:
-    """Our entries in buckets that files were copied from before, as far as the function knows them."""
-    variables = function.attributes.get(names.ENVIRONMENT, {}) if function.is_ours else {}
-    before = {*function.former_buckets, variables.get(ENV_SOURCE_BUCKET, "")} if function.is_ours else set()
-    buckets = sorted(before - {pipeline.source_bucket, ""})
+def _former_trigger(
+    pipeline: Pipeline, function: RemoteResource, role_policy: RemoteResource, rule: RemoteResource
+) -> RemoteResource:
+    """Our entries, and switches, in buckets that are not the source, as far as something of ours names them."""
+    named = set(str(rule.attributes.get(names.SWITCHED_BUCKET, "")).split()) if rule.is_ours else set()
+    if function.is_ours:
+        variables = function.attributes.get(names.ENVIRONMENT, {})
+        named |= {*function.former_buckets, variables.get(ENV_SOURCE_BUCKET, "")}
+    elif not function.exists and role_policy.is_ours:
+        # Deleted by hand. What it was allowed to read still tells.
+        named |= source_buckets_of(role_policy.attributes.get(names.DOCUMENT))
+    buckets = sorted(named - {pipeline.source_bucket, ""})
     return RemoteResource(Kind.FORMER_TRIGGER, " ".join(buckets), exists=bool(buckets), is_ours=bool(buckets))
 
 

@@ -250,9 +250,33 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
     return choose
 
 
+@pytest.mark.parametrize("command", [("setup",), ("teardown", "--yes")])
+def test_if_the_function_was_deleted_by_hand_its_policy_says_where_our_entry_is(
+    s3copy: Run, buckets: None, command: tuple[str, ...]
+) -> None:
+    s3copy("setup", *ADOPT, expect=0)
+    boto3.client("lambda", region_name=REGION).delete_function(FunctionName="s3copy")
+    steps = s3copy(*command, "--json", expect=0).data["steps"]
+    (former,) = (step for step in steps if step["resource"] == "former trigger")
+    assert (former["action"], former["name"]) == ("delete", INBOX)
+    assert notifications_of(INBOX) == OTHERS
+
+
+def test_if_the_function_was_deleted_by_hand_the_rule_says_which_bucket_we_switched(s3copy: Run, buckets: None) -> None:
+    # Without the role's policy. moto does not give back the switch itself.
+    s3copy("setup", *ADOPT, "--trigger", "eventbridge", expect=0)
+    boto3.client("lambda", region_name=REGION).delete_function(FunctionName="s3copy")
+    iam = boto3.client("iam")
+    iam.delete_role_policy(RoleName=f"s3copy-{REGION}", PolicyName="s3copy-copy")
+    steps = s3copy("teardown", "--dry-run", "--json", expect=0).data["steps"]
+    (former,) = (step for step in steps if step["resource"] == "former trigger")
+    assert (former["action"], former["name"]) == ("delete", INBOX)
+
+
 def test_a_trigger_that_was_left_behind_can_be_named_to_teardown(s3copy: Run, buckets: None) -> None:
     s3copy("setup", *ADOPT, expect=0)
     boto3.client("lambda", region_name=REGION).delete_function(FunctionName="s3copy")
+    boto3.client("iam").delete_role_policy(RoleName=f"s3copy-{REGION}", PolicyName="s3copy-copy")
     s3copy("teardown", "--yes", expect=0)
     assert len(notifications_of(INBOX)["LambdaFunctionConfigurations"]) == 2
     removed = s3copy("teardown", "--yes", "--source-bucket", INBOX, "--json", expect=0).data["removed"]
