@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -216,6 +216,7 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             # Lambda's own defaults, where it does not echo them.
             names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
             names.LOG_FORMAT: logging.get("LogFormat", "Text"),
+            **_additions(configuration),
         },
         problem=problem,
         obstacle=(reason or "it gives no reason") if state == names.STATE_FAILED else "",
@@ -224,12 +225,24 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     )
 
 
+def _additions(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """What somebody has added to the function: code of others, and a network from which it may not reach S3."""
+    found = {
+        names.LAYERS: [str(layer.get("Arn")) for layer in configuration.get("Layers") or []],
+        names.VPC: list((configuration.get("VpcConfig") or {}).get("SubnetIds") or []),
+        names.FILE_SYSTEMS: [str(one.get("Arn")) for one in configuration.get("FileSystemConfigs") or []],
+    }
+    return {name: values for name, values in found.items() if values}
+
+
 def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     answered = answer(
         lambda: aws.lambda_.get_function_event_invoke_config(FunctionName=pipeline.function_name), FUNCTION_MISSING
     )
     if answered is None:
         return RemoteResource(Kind.ASYNC_INVOCATION, pipeline.function_name)
+    destinations = answered.get("DestinationConfig", {})
+    on_success = destinations.get("OnSuccess", {}).get("Destination")
     return RemoteResource(
         Kind.ASYNC_INVOCATION,
         pipeline.function_name,
@@ -238,7 +251,8 @@ def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         attributes={
             names.MAX_RETRIES: answered.get("MaximumRetryAttempts"),
             names.MAX_EVENT_AGE: answered.get("MaximumEventAgeInSeconds"),
-            names.ON_FAILURE: answered.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+            names.ON_FAILURE: destinations.get("OnFailure", {}).get("Destination"),
+            **({names.ON_SUCCESS: on_success} if on_success else {}),
         },
     )
 
