@@ -24,7 +24,6 @@ from s3copy_cli.provision.policy import canonical, role_policy, tls_statement, t
 from s3copy_cli.provision.resources import DesiredResource, Kind
 from s3copy_cli.provision.settings import DAY_SECONDS, NO_BOUNDARY, Settings, settings_record
 from s3copy_cli.provision.triggers.wanted import (
-    MESSAGE_BYTES,
     Trigger,
     check_reservation,
     event_queue_access,
@@ -169,13 +168,7 @@ def desired_state(
         DesiredResource(
             Kind.DEAD_LETTER_QUEUE,
             pipeline.queue_name,
-            {
-                names.RETENTION_SECONDS: QUEUE_RETENTION_SECONDS,
-                names.QUEUE_ENCRYPTION: True,
-                names.DELAY_SECONDS: 0,
-                names.MESSAGE_BYTES: MESSAGE_BYTES,
-                names.TAGS: tags,
-            },
+            {names.RETENTION_SECONDS: QUEUE_RETENTION_SECONDS, names.QUEUE_ENCRYPTION: True, names.TAGS: tags},
         ),
         DesiredResource(
             Kind.ROLE,

@@ -19,13 +19,14 @@ from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_writer import BucketWriter
 from s3copy_cli.provision.context import Context, make_clients
-from s3copy_cli.provision.desired import DesiredState
+from s3copy_cli.provision.desired import QUEUE_RETENTION_SECONDS, DesiredState
 from s3copy_cli.provision.function_writer import FunctionWriter
 from s3copy_cli.provision.parallel import Outcome, raise_failures, stoppable, take_in_parallel
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.policy import trust_policy
 from s3copy_cli.provision.propagation import Patience
-from s3copy_cli.provision.queue_writer import ensure_dead_letter_queue
+from s3copy_cli.provision.queue_reader import QUEUE_DEFAULTS, read_dead_letter_queue
+from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.removal import Remover
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
@@ -165,6 +166,27 @@ class Executor:
         elif step.action is Action.UPDATE:
             context.retry(lambda: logs.delete_retention_policy(logGroupName=step.name), propagation.is_log_group_busy)
 
+    def _ensure_queue(self, step: Step) -> None:
+        wanted = {
+            names.RETENTION_SECONDS: ("MessageRetentionPeriod", str(QUEUE_RETENTION_SECONDS)),
+            names.QUEUE_ENCRYPTION: ("SqsManagedSseEnabled", "true"),
+        }
+        values = {**wanted, **QUEUE_DEFAULTS}
+        if step.action is Action.CREATE:
+            create_queue(
+                self._context(step),
+                step,
+                dict(wanted.values()),
+                lambda: read_dead_letter_queue(self.aws, self.pipeline),
+            )
+            return
+        # Only what differs: a KMS key that was set by hand stays.
+        attributes = dict(values[change.attribute] for change in step.changes if change.attribute in values)
+        ensure_tags(self._context(step), step)
+        if attributes:
+            url = self.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
+            self.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
+
     def _ensure_role(self, step: Step) -> None:
         document, context = json.dumps(trust_policy()), self._context(step)
         if step.action is Action.UPDATE:
@@ -242,7 +264,7 @@ WRITERS: dict[Kind, Callable[[Executor, Step], None]] = {
     Kind.DESTINATION_BUCKET: lambda executor, step: executor._buckets(step).ensure(step),
     Kind.DESTINATION_BUCKET_POLICY: lambda executor, step: executor._buckets(step).ensure_policy(step.name),
     Kind.LOG_GROUP: Executor._ensure_log_group,
-    Kind.DEAD_LETTER_QUEUE: lambda executor, step: ensure_dead_letter_queue(executor._context(step), step),
+    Kind.DEAD_LETTER_QUEUE: Executor._ensure_queue,
     Kind.ROLE: Executor._ensure_role,
     Kind.ROLE_POLICY: Executor._ensure_role_policy,
     Kind.FUNCTION: lambda executor, step: executor._function(step).ensure(step),

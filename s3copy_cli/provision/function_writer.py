@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,14 @@ from s3copy_cli.provision.trigger_writer import remember_former_source
 
 _CODE = frozenset({names.CODE, names.ARCHITECTURE})
 # What is neither code nor configuration, but has calls of its own.
-# What setup never sends, and takes away where somebody has set it.
-_NOT_OURS = frozenset({names.LAYERS, names.DEAD_LETTERS_TOO})
-_OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.RECURSIVE_LOOPS, names.TAGS, *_NOT_OURS})
+_OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.RECURSIVE_LOOPS, names.TAGS})
+# How what somebody has added is taken away again (Lambda: UpdateFunctionConfiguration).
+_REMOVED: Mapping[str, Mapping[str, Any]] = {
+    names.LAYERS: {"Layers": []},
+    names.VPC: {"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}},
+    names.FILE_SYSTEMS: {"FileSystemConfigs": []},
+    names.DEAD_LETTERS_TOO: {"DeadLetterConfig": {"TargetArn": ""}},
+}
 
 
 @dataclass(frozen=True)
@@ -55,14 +61,12 @@ class FunctionWriter:
         elif old_state.startswith(names.STATE_UPDATE_FAILED):
             # Lambda does not say whether it was the code or the settings that it could not bring into force.
             self._update_code()
-            self._update_configuration()
+            self._update_configuration(changed)
         else:
             if changed & _CODE:
                 self._update_code()
             if changed - _CODE - _OTHER_CALLS:
-                self._update_configuration()
-        if step.action is Action.UPDATE and changed & _NOT_OURS:
-            self._take_away(changed)
+                self._update_configuration(changed)
         self._wait_until_active()
         self._ensure_reserved_concurrency(step)
         if names.RECURSIVE_LOOPS in changed:
@@ -163,27 +167,15 @@ class FunctionWriter:
         )
         self._wait_until_active()
 
-    def _update_configuration(self) -> None:
+    def _update_configuration(self, changed: set[str]) -> None:
+        removed = {key: value for name in changed for key, value in _REMOVED.get(name, {}).items()}
         self.context.retry(
-            lambda: self.context.aws.lambda_.update_function_configuration(**self._settings()),
+            lambda: self.context.aws.lambda_.update_function_configuration(**self._settings(), **removed),
             propagation.any_of(
                 propagation.is_update_in_progress,
                 propagation.is_role_not_assumable_yet,
                 propagation.is_visibility_timeout_not_seen_yet,
             ),
-        )
-
-    def _take_away(self, changed: set[str]) -> None:
-        # An ARN that is empty is how Lambda is told that there is no dead-letter queue of the function's.
-        nothing: Any = {
-            **({"Layers": []} if names.LAYERS in changed else {}),
-            **({"DeadLetterConfig": {"TargetArn": ""}} if names.DEAD_LETTERS_TOO in changed else {}),
-        }
-        self.context.retry(
-            lambda: self.context.aws.lambda_.update_function_configuration(
-                FunctionName=self.context.pipeline.function_name, **nothing
-            ),
-            propagation.is_update_in_progress,
         )
 
     def _settings(self) -> Any:

@@ -14,8 +14,18 @@ from s3copy_cli.provision.policy import canonical, find_statement
 from s3copy_cli.provision.reading import answer, parsed, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource
 from s3copy_cli.provision.tags import tag_attribute
-from s3copy_cli.provision.triggers.wanted import DEAD_LETTER_STATEMENT_ID, MESSAGE_BYTES
+from s3copy_cli.provision.triggers.wanted import DEAD_LETTER_STATEMENT_ID
 from s3copy_cli.queues import QUEUE_MISSING
+
+# A message that is longer than a queue takes is lost. This has been SQS's default; newer queues take more.
+LEAST_MESSAGE_BYTES = 262_144
+# How what setup does not set becomes again what SQS makes it, in SQS's words.
+QUEUE_DEFAULTS = {
+    names.DELAY_SECONDS: ("DelaySeconds", "0"),
+    names.MESSAGE_BYTES: ("MaximumMessageSize", str(LEAST_MESSAGE_BYTES)),
+    names.MOVED_ON: ("RedrivePolicy", ""),
+    names.REDRIVE_ALLOW: ("RedriveAllowPolicy", ""),
+}
 
 
 @dataclass(frozen=True)
@@ -29,13 +39,13 @@ class _Queue:
     def attributes(self) -> dict[str, Any]:
         """What both queues have."""
         is_encrypted = self.values.get("SqsManagedSseEnabled") == "true" or bool(self.values.get("KmsMasterKeyId"))
+        delay, most = int(self.values.get("DelaySeconds", "0")), self.values.get("MaximumMessageSize")
         return {
             names.RETENTION_SECONDS: int(self.values.get("MessageRetentionPeriod", "0")),
             names.QUEUE_ENCRYPTION: is_encrypted,
             names.TAGS: tag_attribute(self.tags),
-            names.DELAY_SECONDS: int(self.values.get("DelaySeconds", "0")),
-            # More is as good.
-            names.MESSAGE_BYTES: min(int(self.values.get("MaximumMessageSize", MESSAGE_BYTES)), MESSAGE_BYTES),
+            **({names.DELAY_SECONDS: delay} if delay else {}),
+            **({names.MESSAGE_BYTES: int(most)} if most and int(most) < LEAST_MESSAGE_BYTES else {}),
         }
 
     @property
@@ -78,15 +88,16 @@ def read_dead_letter_queue_and_policy(aws: Aws, pipeline: Pipeline) -> list[Remo
 
 
 def _ways_out(pipeline: Pipeline, found: _Queue) -> dict[str, Any]:
-    """What would keep parked events out of the dead-letter queue, or take them away from it; where it has that."""
-    onwards = parsed(found.values.get("RedrivePolicy")).get("deadLetterTargetArn")
+    """What would take parked events away from the dead-letter queue, or keep them out; where it has that."""
+    # Who looks into it would count as a delivery, and have SQS move the message away.
+    moved_on = parsed(found.values.get("RedrivePolicy")).get("deadLetterTargetArn")
     allowed = parsed(found.values.get("RedriveAllowPolicy"))
     is_shut = allowed.get("redrivePermission") == "denyAll" or (
         allowed.get("redrivePermission") == "byQueue"
         and pipeline.event_queue_arn not in allowed.get("sourceQueueArns", [])
     )
     return {
-        **({names.ON_FAILURE: onwards} if onwards else {}),
+        **({names.MOVED_ON: moved_on} if moved_on else {}),
         **({names.REDRIVE_ALLOW: canonical(allowed)} if is_shut else {}),
     }
 

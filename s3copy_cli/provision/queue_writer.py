@@ -1,58 +1,18 @@
-"""Writing queues: creating one so that it is ours in the end, whoever else creates it at the same moment."""
+"""Creating a queue so that it is ours in the end, whoever else creates it at the same moment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import error_code
 from s3copy_cli.provision import propagation
-from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import Context
-from s3copy_cli.provision.desired import QUEUE_RETENTION_SECONDS
-from s3copy_cli.provision.plan import Action, Step
-from s3copy_cli.provision.queue_reader import read_dead_letter_queue
+from s3copy_cli.provision.plan import Step
 from s3copy_cli.provision.resources import RemoteResource
-from s3copy_cli.provision.tag_writer import ensure_tags
-from s3copy_cli.provision.triggers.wanted import MESSAGE_BYTES
 
-# What a new queue has anyway, by our name; sent where somebody has changed it.
-DEFAULTS_OF_QUEUES = {
-    names.DELAY_SECONDS: ("DelaySeconds", "0"),
-    names.MESSAGE_BYTES: ("MaximumMessageSize", str(MESSAGE_BYTES)),
-}
 _QUEUE_EXISTS = frozenset({"QueueAlreadyExists", "QueueNameExists"})
-
-
-def ensure_dead_letter_queue(context: Context, step: Step) -> None:
-    """Create the dead-letter queue, or send what differs.
-
-    Raises:
-        OwnershipError: there is one by now, and it is not ours.
-    """
-    wanted = {
-        names.RETENTION_SECONDS: ("MessageRetentionPeriod", str(QUEUE_RETENTION_SECONDS)),
-        names.QUEUE_ENCRYPTION: ("SqsManagedSseEnabled", "true"),
-    }
-    if step.action is Action.CREATE:
-        read = partial(read_dead_letter_queue, context.aws, context.pipeline)
-        create_queue(context, step, dict(wanted.values()), read)
-        return
-    # An empty text takes it away.
-    mended = {
-        **wanted,
-        **DEFAULTS_OF_QUEUES,
-        names.ON_FAILURE: ("RedrivePolicy", ""),
-        names.REDRIVE_ALLOW: ("RedriveAllowPolicy", ""),
-    }
-    # Only what differs: a KMS key that was set by hand stays.
-    attributes = dict(mended[change.attribute] for change in step.changes if change.attribute in mended)
-    ensure_tags(context, step)
-    if attributes:
-        url = context.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
-        context.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)  # type: ignore[arg-type]
 
 
 def create_queue(

@@ -17,7 +17,7 @@ from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_joined_bucket, read_unused_bucket
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
 from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
-from s3copy_cli.provision.policy import canonical
+from s3copy_cli.provision.policy import canonical, source_buckets_of
 from s3copy_cli.provision.queue_reader import read_dead_letter_queue_and_policy, read_event_queue
 from s3copy_cli.provision.reading import answer, if_offered, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
@@ -70,7 +70,7 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
     if function.exists:
         state[Kind.FUNCTION] = replace(function, attributes={**function.attributes, **loops.result()})
     state[Kind.ROLE] = replace(state[Kind.ROLE], notes=role_notes.result())
-    state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function)
+    state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function, state[Kind.ROLE_POLICY], state[Kind.RULE])
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
     if function.exists and not function.is_ours:
         # Whatever hangs on somebody else's function is theirs as well.
@@ -85,11 +85,18 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
     return state
 
 
-def _former_trigger(pipeline: Pipeline, function: RemoteResource) -> RemoteResource:
-    """Our entries in buckets that files were copied from before, as far as the function knows them."""
-    variables = function.attributes.get(names.ENVIRONMENT, {}) if function.is_ours else {}
-    before = {*function.former_buckets, variables.get(ENV_SOURCE_BUCKET, "")} if function.is_ours else set()
-    buckets = sorted(before - {pipeline.source_bucket, ""})
+def _former_trigger(
+    pipeline: Pipeline, function: RemoteResource, role_policy: RemoteResource, rule: RemoteResource
+) -> RemoteResource:
+    """Our entries, and switches, in buckets that are not the source, as far as something of ours names them."""
+    named = set(str(rule.attributes.get(names.SWITCHED_BUCKET, "")).split()) if rule.is_ours else set()
+    if function.is_ours:
+        variables = function.attributes.get(names.ENVIRONMENT, {})
+        named |= {*function.former_buckets, variables.get(ENV_SOURCE_BUCKET, "")}
+    elif not function.exists and role_policy.is_ours:
+        # Deleted by hand. What it was allowed to read still tells.
+        named |= source_buckets_of(role_policy.attributes.get(names.DOCUMENT))
+    buckets = sorted(named - {pipeline.source_bucket, ""})
     return RemoteResource(Kind.FORMER_TRIGGER, " ".join(buckets), exists=bool(buckets), is_ours=bool(buckets))
 
 
@@ -216,26 +223,24 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             # Lambda's own defaults, where it does not echo them.
             names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
             names.LOG_FORMAT: logging.get("LogFormat", "Text"),
-            **_foreign_parts(configuration),
+            **_additions(configuration),
         },
         problem=problem,
         obstacle=(reason or "it gives no reason") if state == names.STATE_FAILED else "",
         changed_at=lambda_time(configuration.get("LastModified", "")),
         former_buckets=tuple(tags.get(FORMER_SOURCES_TAG, "").split()),
-        notes=_network_notes(configuration),
     )
 
 
-def _foreign_parts(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """What setup never gives a function, where it has it: code of others, and another place for its failed events."""
-    layers = [layer.get("Arn", "") for layer in configuration.get("Layers", [])]
-    also = configuration.get("DeadLetterConfig", {}).get("TargetArn")
-    return {**({names.LAYERS: layers} if layers else {}), **({names.DEAD_LETTERS_TOO: also} if also else {})}
-
-
-def _network_notes(configuration: Mapping[str, Any]) -> tuple[str, ...]:
-    vpc = configuration.get("VpcConfig", {}).get("VpcId")
-    return (f"it is in the VPC {vpc}, and reaches S3, SQS and Lambda only by what that VPC has for it",) if vpc else ()
+def _additions(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """What somebody has added: code of others, a network without a way to S3 perhaps, one more dead-letter queue."""
+    found = {
+        names.LAYERS: [str(layer.get("Arn")) for layer in configuration.get("Layers") or []],
+        names.VPC: list((configuration.get("VpcConfig") or {}).get("SubnetIds") or []),
+        names.FILE_SYSTEMS: [str(one.get("Arn")) for one in configuration.get("FileSystemConfigs") or []],
+        names.DEAD_LETTERS_TOO: (configuration.get("DeadLetterConfig") or {}).get("TargetArn"),
+    }
+    return {name: values for name, values in found.items() if values}
 
 
 def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -255,7 +260,6 @@ def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.MAX_RETRIES: answered.get("MaximumRetryAttempts"),
             names.MAX_EVENT_AGE: answered.get("MaximumEventAgeInSeconds"),
             names.ON_FAILURE: destinations.get("OnFailure", {}).get("Destination"),
-            # It would be told every event, with its keys.
             **({names.ON_SUCCESS: on_success} if on_success else {}),
         },
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -23,52 +21,31 @@ def changes(outcome: Any) -> dict[tuple[str, str], tuple[Any, Any]]:
     }
 
 
-def set_what_setup_never_sets(clients: Callable[[str], Any], queue: str) -> dict[tuple[str, str], Any]:
-    """What setup never sets and takes away; and a policy of the role, which it leaves. What the plan says of it."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("python/boto3.py", "")
-    lambda_, sqs = clients("lambda"), clients("sqs")
-    layer = lambda_.publish_layer_version(LayerName="theirs", Content={"ZipFile": buffer.getvalue()})
-    lambda_.get_waiter("function_updated_v2").wait(**FUNCTION, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    lambda_.update_function_configuration(
-        **FUNCTION, Layers=[layer["LayerVersionArn"]], DeadLetterConfig={"TargetArn": f"{queue}-other"}
-    )
-    redrive = json.dumps({"deadLetterTargetArn": f"{queue}-other", "maxReceiveCount": 1})
-    sqs.create_queue(QueueName="s3copy-dead-letter-other")
-    sqs.set_queue_attributes(
-        QueueUrl=sqs.get_queue_url(QueueName="s3copy-dead-letter")["QueueUrl"],
-        Attributes={
-            "DelaySeconds": "9",
-            "MaximumMessageSize": "1024",
-            "RedrivePolicy": redrive,
-            "RedriveAllowPolicy": json.dumps({"redrivePermission": "denyAll"}),
-        },
-    )
-    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
-    clients("iam").put_role_policy(
-        RoleName="s3copy-us-east-1",
-        PolicyName="theirs",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
-    )
-    return {
-        ("function", "layers"): ([layer["LayerVersionArn"]], None),
-        ("function", "dead letters also to"): (f"{queue}-other", None),
-        ("dead-letter queue", "delay seconds"): (9, 0),
-        ("dead-letter queue", "largest message bytes"): (1024, 262_144),
-        ("dead-letter queue", "on failure"): (f"{queue}-other", None),
-        ("dead-letter queue", "redrive allow policy"): ('{"redrivePermission": "denyAll"}', None),
-    }
-
-
 def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callable[[str], Any]) -> None:
     lambda_, logs = clients("lambda"), clients("logs")
     s3copy("setup", "--tag", "team=blue", "--memory", "300", expect=0)
     assert s3copy("plan", "--json", expect=0).data["pending"] == 0
 
     queue = "arn:aws:sqs:us-east-1:000000000000:s3copy-dead-letter"
+    empty_zip = b"PK\x05\x06" + bytes(18)
+    layer = lambda_.publish_layer_version(LayerName="theirs", Content={"ZipFile": empty_zip})["LayerVersionArn"]
     lambda_.update_function_configuration(
-        **FUNCTION, MemorySize=128, LoggingConfig={"LogFormat": "JSON", "LogGroup": "/other"}
+        **FUNCTION,
+        MemorySize=128,
+        LoggingConfig={"LogFormat": "JSON", "LogGroup": "/other"},
+        Layers=[layer],
+        VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+        DeadLetterConfig={"TargetArn": f"{queue}-other"},
+    )
+    lambda_.put_function_recursion_config(**FUNCTION, RecursiveLoop="Allow")
+    url = clients("sqs").get_queue_url(QueueName="s3copy-dead-letter")["QueueUrl"]
+    shut = {"redrivePermission": "denyAll"}
+    clients("sqs").set_queue_attributes(QueueUrl=url, Attributes={"RedriveAllowPolicy": json.dumps(shut)})
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    clients("iam").put_role_policy(
+        RoleName="s3copy-us-east-1",
+        PolicyName="theirs",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
     )
     lambda_.put_function_concurrency(**FUNCTION, ReservedConcurrentExecutions=3)
     # Or the function is still pending, which is drift too.
@@ -77,13 +54,8 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         **FUNCTION,
         MaximumRetryAttempts=0,
         MaximumEventAgeInSeconds=60,
-        DestinationConfig={
-            "OnFailure": {"Destination": f"{queue}-other"},
-            "OnSuccess": {"Destination": f"{queue}-other"},
-        },
+        DestinationConfig={"OnFailure": {"Destination": f"{queue}-other"}, "OnSuccess": {"Destination": queue}},
     )
-    lambda_.put_function_recursion_config(**FUNCTION, RecursiveLoop="Allow")
-    beside = set_what_setup_never_sets(clients, queue)
     logs.put_retention_policy(logGroupName="/aws/lambda/s3copy", retentionInDays=1)
     expected = {
         ("log group", "retention days"): (1, 30),
@@ -91,21 +63,40 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         ("function", "log format"): ("JSON", "Text"),
         ("function", "log group"): ("/other", "/aws/lambda/s3copy"),
         ("function", "reserved concurrency"): (3, None),
+        ("function", "layers"): ([layer], None),
+        ("function", "VPC subnets"): (["subnet-1"], None),
+        ("function", "dead letters also to"): (f"{queue}-other", None),
         ("function", "recursive loops"): ("Allow", "Terminate"),
+        ("dead-letter queue", "redrive allow policy"): (json.dumps(shut), None),
         ("async invocation", "retries"): (0, 2),
         ("async invocation", "maximum event age seconds"): (60, 21_600),
         ("async invocation", "on failure"): (f"{queue}-other", queue),
-        ("async invocation", "on success"): (f"{queue}-other", None),
-        **beside,
+        ("async invocation", "on success"): (queue, None),
     }
     assert changes(s3copy("plan", "--json", expect=3)) == expected
     assert changes(s3copy("setup", "--json", expect=0)) == expected
     again = s3copy("plan", "--json", expect=0)
     assert changes(again) == {}
+    # What others gave the role stays, and is told.
     (note,) = again.data["warnings"]
     assert note == (
         "role s3copy-us-east-1: it has policies that setup has not made, so the function may do more than copy: theirs"
     )
+
+
+def test_an_event_queue_that_delays_or_loses_events_is_put_right(s3copy: Run, clients: Callable[[str], Any]) -> None:
+    s3copy("setup", "--trigger", "sqs", expect=0)
+    sqs = clients("sqs")
+    url = sqs.get_queue_url(QueueName="s3copy-events")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "900", "MaximumMessageSize": "1024"})
+    expected = {
+        ("event queue", "delay seconds"): (900, None),
+        ("event queue", "maximum message bytes"): (1024, None),
+    }
+    assert changes(s3copy("setup", "--json", expect=0)) == expected
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (found["DelaySeconds"], found["MaximumMessageSize"]) == ("0", "262144")
+    s3copy("plan", expect=0)
 
 
 def test_settings_change_the_function_that_stands(s3copy: Run, clients: Callable[[str], Any]) -> None:

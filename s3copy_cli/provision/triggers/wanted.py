@@ -17,9 +17,6 @@ from s3copy_cli.provision.resources import DesiredResource, Kind
 from s3copy_cli.provision.triggers.filters import event_pattern, notification_filter
 
 DAY_SECONDS = 86_400
-# As many as any message may have, of those that are sent here: an event of S3's or EventBridge's, and what Lambda puts
-# around it. A queue made by today's SQS takes four times as much.
-MESSAGE_BYTES = 262_144
 # SQS keeps no message longer.
 RETENTION_SECONDS = 14 * DAY_SECONDS
 # A message counts as delivered, too, when its batch had no time for it. AWS asks for at least 5.
@@ -226,8 +223,6 @@ def _queued(chosen: _Chosen) -> list[DesiredResource]:
             {
                 names.RETENTION_SECONDS: RETENTION_SECONDS,
                 names.QUEUE_ENCRYPTION: True,
-                names.DELAY_SECONDS: 0,
-                names.MESSAGE_BYTES: MESSAGE_BYTES,
                 # The least that Lambda accepts. The function itself has what failed come back earlier.
                 names.VISIBILITY_SECONDS: chosen.timeout_seconds,
                 names.ON_FAILURE: pipeline.queue_arn,
