@@ -330,6 +330,8 @@ def test_an_overlapping_entry_is_named_before_anything_is_changed(
     [
         (("--source-bucket", "nobody-s"), 1, "NoSuchBucket", ["nobody-s", "aws s3 mb s3://nobody-s"]),
         (("--destination-bucket", "nobody-s"), 1, "NoSuchBucket", ["destination bucket nobody-s"]),
+        (("--destination-bucket", "Old_Name"), 1, "NoSuchBucket", ["None can be created any more: it has 'O'"]),
+        (("--source-bucket", "Old_Name"), 2, "Usage", ["not a bucket's name: it has 'O'"]),
         (("--source-bucket", ARCHIVE), 1, "WrongRegion", [ELSEWHERE, REGION, f"--region {ELSEWHERE}"]),
         (("--source-bucket", INBOX, "--destination-bucket", INBOX), 2, "Usage", ["source and as destination"]),
         (("--source-bucket", "fast--euw1-az1--x-s3"), 2, "Usage", ["directory bucket"]),
