@@ -37,6 +37,7 @@ PURE = [
     "operate/planning.py",
     "operate/to_json.py",
     "output/safe.py",
+    "provision/additions.py",
     "provision/choices.py",
     "bucket_names.py",
     "provision/denials.py",
