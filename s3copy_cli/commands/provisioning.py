@@ -15,7 +15,6 @@ from s3copy_cli.deployed import recorded_pipeline
 from s3copy_cli.output.plan_text import step_line
 from s3copy_cli.provision import remote as world
 from s3copy_cli.provision import resources as names
-from s3copy_cli.provision.additions import describe_additions
 from s3copy_cli.provision.adoption import check_given_buckets, find_buckets
 from s3copy_cli.provision.checks import concurrency_problem, role_warning
 from s3copy_cli.provision.choices import Choices, GivenChoices, recorded_choices, resolve
@@ -200,7 +199,7 @@ def _words(value: Any) -> str:
 def _look_up(app: App, pipeline: Pipeline, choices: Choices, remote: RemoteState, *, check_role: bool) -> _Found:
     """Ask AWS what the choices mean, side by side, and nothing that they do not need."""
     aws, settings = app.aws, choices.settings
-    warnings = [*describe_denials(pipeline, remote, settings.role_arn or ""), *describe_additions(remote)]
+    warnings = describe_denials(pipeline, remote, settings.role_arn or "")
 
     def key(reference: str, purpose: str) -> str:
         found = find_key(aws, pipeline, reference, purpose, any_account=purpose == SOURCE_OBJECTS)

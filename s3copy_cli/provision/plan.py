@@ -245,7 +245,6 @@ def _unused_steps(pipeline: Pipeline, remote: RemoteState) -> list[Step]:
 # Attributes that are read to decide something else, and are nobody's business unless they are asked for.
 _OBSERVED_ONLY = frozenset(
     {names.VERSIONING, names.BUCKET_KEY, names.BOUNDARY, names.RESERVED_CONCURRENCY, names.SWITCHED_BUCKET}
-    | {names.OTHER_POLICIES, names.QUEUE_KEY}
 )
 
 

@@ -42,7 +42,6 @@ class _Queue:
             names.RETENTION_SECONDS: int(self.values.get("MessageRetentionPeriod", "0")),
             names.QUEUE_ENCRYPTION: is_encrypted,
             names.TAGS: tag_attribute(self.tags),
-            **({names.QUEUE_KEY: self.values["KmsMasterKeyId"]} if self.values.get("KmsMasterKeyId") else {}),
             **({names.DELAY_SECONDS: delay} if delay else {}),
             **({names.MESSAGE_BYTES: int(most)} if most and int(most) < LEAST_MESSAGE_BYTES else {}),
         }

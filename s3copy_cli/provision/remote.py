@@ -9,9 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from botocore.exceptions import ClientError
-
-from s3copy_cli.aws import Aws, is_denied, translate_errors
+from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 from s3copy_cli.deployed import ENV_SETTINGS, ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
 from s3copy_cli.provision import resources as names
@@ -62,10 +60,8 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         *_trigger_readers(aws, pipeline),
     ]
     doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
-    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers) + 1) as pool:
-        others = pool.submit(_other_policies, aws, pipeline)
+    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers)) as pool:
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
-        other_policies = others.result()
     state = {resource.kind: resource for resource in found}
     function = state[Kind.FUNCTION]
     state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function, state[Kind.ROLE_POLICY], state[Kind.RULE])
@@ -75,8 +71,6 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         for kind in (Kind.ASYNC_INVOCATION, Kind.PERMISSION, Kind.RULE_PERMISSION, Kind.EVENT_SOURCE_MAPPING):
             state[kind] = replace(state[kind], is_ours=False, problem=f"its function is not ours: {function.problem}")
     access, role, rule = state[Kind.EVENT_QUEUE_ACCESS], state[Kind.ROLE], state[Kind.RULE]
-    if role.is_ours and other_policies:
-        state[Kind.ROLE] = replace(role, attributes={**role.attributes, names.OTHER_POLICIES: other_policies})
     state[Kind.EVENT_QUEUE_ACCESS] = replace(access, is_ours=role.is_ours, problem=role.problem)
     if not rule.is_ours:
         state[Kind.RULE_TARGET] = replace(state[Kind.RULE_TARGET], is_ours=False, problem=rule.problem)
@@ -185,27 +179,6 @@ def read_role(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
             problem=problem,
         ),
     ]
-
-
-def _other_policies(aws: Aws, pipeline: Pipeline) -> list[str]:
-    """The names of what the role has besides our policies; none where they may not be read."""
-    ours = {pipeline.policy_name, pipeline.event_queue_policy_name}
-
-    def pages(operation: Any, key: str) -> list[Any]:
-        found = aws.iam.get_paginator(operation).paginate(RoleName=pipeline.role_name)
-        return [item for page in found for item in page[key]]
-
-    def read() -> list[str]:
-        inline: list[str] = pages("list_role_policies", "PolicyNames")
-        attached: list[dict[str, str]] = pages("list_attached_role_policies", "AttachedPolicies")
-        return sorted({*inline, *(policy["PolicyName"] for policy in attached)} - ours)
-
-    try:
-        return answer(read, ROLE_MISSING) or []
-    except ClientError as error:
-        if not is_denied(error):
-            raise
-        return []
 
 
 def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:

@@ -100,9 +100,6 @@ FILTERS = "filters"
 PATTERN = "event pattern"
 SCHEDULE = "schedule"
 SWITCHED_BUCKET = "turned on for"
-# What somebody has added and what stays; whoever plans is told.
-OTHER_POLICIES = "other policies"
-QUEUE_KEY = "KMS key of the queue"
 # What setup leaves alone, and what is drift where it is there: it loses or delays events, or runs other people's code.
 ON_SUCCESS = "on success"
 DELAY_SECONDS = "delay seconds"

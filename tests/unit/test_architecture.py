@@ -37,7 +37,6 @@ PURE = [
     "operate/planning.py",
     "operate/to_json.py",
     "output/safe.py",
-    "provision/additions.py",
     "provision/choices.py",
     "bucket_names.py",
     "provision/denials.py",

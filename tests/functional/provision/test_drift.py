@@ -356,26 +356,6 @@ def test_a_rule_that_also_starts_the_function_by_the_clock_is_put_right(s3copy: 
     assert "ScheduleExpression" not in client("events").describe_rule(Name=pipeline.rule_name)
 
 
-def test_what_was_added_and_stays_is_a_warning(s3copy: Run, pipeline: Pipeline) -> None:
-    s3copy("setup", expect=0)
-    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    everything = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam = client("iam")
-    managed = iam.create_policy(PolicyName="everything", PolicyDocument=everything)["Policy"]["Arn"]
-    iam.attach_role_policy(RoleName=pipeline.role_name, PolicyArn=managed)
-    iam.put_role_policy(RoleName=pipeline.role_name, PolicyName="more", PolicyDocument=everything)
-    attributes = {"KmsMasterKeyId": "alias/theirs"}
-    client("sqs").set_queue_attributes(QueueUrl=queue_url(pipeline), Attributes=attributes)
-    planned = s3copy("plan", "--json", expect=0)
-    queue, role = planned.data["warnings"]
-    assert f"the role {pipeline.role_name} has policies that are not setup's (everything, more)" in role
-    assert f"the dead-letter queue {pipeline.queue_name} is encrypted with the KMS key alias/theirs" in queue
-    assert role in planned.stderr
-    assert s3copy("setup", "--json", expect=0).data["changed"] is False
-    s3copy("teardown", "--yes", expect=0)
-    assert iam.list_roles()["Roles"] == []
-
-
 def test_a_record_that_somebody_broke_stops_setup_and_a_reset_mends_it(s3copy: Run, pipeline: Pipeline) -> None:
     s3copy("setup", "--memory", "512", expect=0)
     set_variable("S3COPY_SETTINGS", "x")(pipeline)
