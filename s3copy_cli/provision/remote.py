@@ -62,14 +62,15 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
     ]
     doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
     with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers) + 2) as pool:
-        loops = pool.submit(_read_recursive_loops, aws, pipeline)
-        role_notes = pool.submit(_read_role_notes, aws, pipeline)
+        loops_read = pool.submit(_read_recursive_loops, aws, pipeline)
+        role_notes_read = pool.submit(_read_role_notes, aws, pipeline)
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
+        loops, role_notes = loops_read.result(), role_notes_read.result()
     state = {resource.kind: resource for resource in found}
     function = state[Kind.FUNCTION]
     if function.exists:
-        state[Kind.FUNCTION] = replace(function, attributes={**function.attributes, **loops.result()})
-    state[Kind.ROLE] = replace(state[Kind.ROLE], notes=role_notes.result())
+        state[Kind.FUNCTION] = replace(function, attributes={**function.attributes, **loops})
+    state[Kind.ROLE] = replace(state[Kind.ROLE], notes=role_notes)
     state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function, state[Kind.ROLE_POLICY], state[Kind.RULE])
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
     if function.exists and not function.is_ours:

@@ -82,4 +82,6 @@ def test_a_look_that_failed_is_an_error(s3copy: Run, loops: Loops) -> None:
     s3copy("setup", expect=0)
     answer: Any = {"Error": {"Code": "ServiceException"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
     loops.refusal = ClientError(answer, "GetFunctionRecursionConfig")
-    assert "ServiceException" in s3copy("plan", expect=1).stderr
+    (problem,) = s3copy("plan", "--json", expect=1).envelope["errors"]
+    assert problem["code"] == "ServiceException"
+    assert problem["message"].startswith("reading pipeline s3copy in eu-west-1: ")
