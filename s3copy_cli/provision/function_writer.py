@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,13 @@ from s3copy_cli.provision.trigger_writer import remember_former_source
 _CODE = frozenset({names.CODE, names.ARCHITECTURE})
 # What is neither code nor configuration, but has calls of its own.
 _OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.TAGS})
+
+# How what somebody has added is taken away again (Lambda: UpdateFunctionConfiguration).
+_REMOVED: Mapping[str, Mapping[str, Any]] = {
+    names.LAYERS: {"Layers": []},
+    names.VPC: {"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}},
+    names.FILE_SYSTEMS: {"FileSystemConfigs": []},
+}
 
 
 @dataclass(frozen=True)
@@ -53,12 +61,12 @@ class FunctionWriter:
         elif old_state.startswith(names.STATE_UPDATE_FAILED):
             # Lambda does not say whether it was the code or the settings that it could not bring into force.
             self._update_code()
-            self._update_configuration()
+            self._update_configuration(changed)
         else:
             if changed & _CODE:
                 self._update_code()
             if changed - _CODE - _OTHER_CALLS:
-                self._update_configuration()
+                self._update_configuration(changed)
         self._wait_until_active()
         self._ensure_reserved_concurrency(step)
         ensure_tags(self.context, step)
@@ -149,9 +157,10 @@ class FunctionWriter:
         )
         self._wait_until_active()
 
-    def _update_configuration(self) -> None:
+    def _update_configuration(self, changed: set[str]) -> None:
+        removed = {key: value for name in changed for key, value in _REMOVED.get(name, {}).items()}
         self.context.retry(
-            lambda: self.context.aws.lambda_.update_function_configuration(**self._settings()),
+            lambda: self.context.aws.lambda_.update_function_configuration(**self._settings(), **removed),
             propagation.any_of(
                 propagation.is_update_in_progress,
                 propagation.is_role_not_assumable_yet,
