@@ -17,14 +17,23 @@ from typing import Any
 
 import boto3
 import pexpect
+from botocore.exceptions import ClientError
 
+from s3copy_cli.config import Pipeline
 from s3copy_cli.local import LocalAws, ensure_running, local_paths, reset
 
+from ..drift_by_hand import CHANGES, CHOICES, Hand  # noqa: TID252 (shared with the tests)
 from .drawing import COLUMNS, draw
 
 ROOT = Path(__file__).parents[2]
 SOURCE = "s3copy-source-000000000000-us-east-1-an"
 DESTINATION = "s3copy-destination-000000000000-us-east-1-an"
+PIPELINE = Pipeline("s3copy", "000000000000", "us-east-1")
+CHOSEN = (
+    *("--tag", "team=blue", "--memory", "512", "--permissions-boundary", "arn:aws:iam::000000000000:policy/bound"),
+    *("--source-versioning", "--destination-versioning", "--propagate-deletes"),
+)
+ANYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
 class Studio:
@@ -87,6 +96,31 @@ def is_parked(studio: Studio) -> bool:
     return sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name] != "0"
 
 
+def without(studio: Studio, action: str) -> None:
+    """Take a permission away from the function."""
+    iam = studio.client("iam")
+    role = {"RoleName": PIPELINE.role_name, "PolicyName": PIPELINE.policy_name}
+    policy = iam.get_role_policy(**role)["PolicyDocument"]
+    for statement in policy["Statement"]:
+        statement["Action"] = [one for one in statement["Action"] if one != action]
+    iam.put_role_policy(**role, PolicyDocument=json.dumps(policy))
+
+
+def change_by_hand(studio: Studio, change: Hand) -> None:
+    """Change an attribute as soon as the change before it is in force."""
+
+    def is_done() -> bool:
+        try:
+            change(studio.client, PIPELINE)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceConflictException":
+                raise
+            return False
+        return True
+
+    eventually(is_done)
+
+
 def take_pictures(studio: Studio) -> None:
     """The life of a pipeline that somebody meddles with."""
     put = studio.s3.put_object
@@ -104,12 +138,7 @@ def take_pictures(studio: Studio) -> None:
     studio.s3.delete_object(Bucket=DESTINATION, Key="2026/2.csv")
     put(Bucket=DESTINATION, Key="stranger.csv", Body=b"?")
     # A permission is taken away, and a file comes.
-    iam = studio.client("iam")
-    role = {"RoleName": "s3copy-us-east-1", "PolicyName": "s3copy-copy"}
-    policy = iam.get_role_policy(**role)["PolicyDocument"]
-    for statement in policy["Statement"]:
-        statement["Action"] = [action for action in statement["Action"] if action != "s3:PutObject"]
-    iam.put_role_policy(**role, PolicyDocument=json.dumps(policy))
+    without(studio, "s3:PutObject")
     put(Bucket=SOURCE, Key="2026/4.csv", Body=b"id,amount\n4,400\n", ContentType="text/csv")
     eventually(lambda: is_parked(studio))
     studio.picture("verify-differences", "verify", "--wait 0", expect=3)
@@ -117,6 +146,21 @@ def take_pictures(studio: Studio) -> None:
     studio.picture("setup-dry-run", "setup", "--dry-run")
     studio.run("setup")
     studio.picture("repair", "repair")
+
+    # Each attribute of each resource, by hand.
+    studio.client("iam").create_policy(PolicyName="bound", PolicyDocument=json.dumps(ANYTHING))
+    studio.run("setup", *CHOSEN)
+    for (resource, attribute), (change, _, _) in CHANGES.items():
+        # Less of the role's policy, which would fill the picture.
+        if attribute not in CHOICES and resource != "role policy":
+            change_by_hand(studio, change)
+    without(studio, "s3:PutObject")
+    studio.client("lambda").put_function_event_invoke_config(
+        FunctionName=PIPELINE.function_name, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=60
+    )
+    studio.picture("plan-drift", "plan", expect=3)
+    studio.run("setup")
+    studio.run("plan")
 
 
 def main(arguments: Sequence[str]) -> None:
