@@ -17,14 +17,21 @@ from s3copy_cli.provision import remote as world
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.adoption import check_given_buckets, find_buckets
 from s3copy_cli.provision.checks import concurrency_problem, role_warning
-from s3copy_cli.provision.choices import Choices, GivenChoices, recorded_choices, resolve
+from s3copy_cli.provision.choices import Choices, GivenChoices, record_attributes, recorded_choices, resolve
 from s3copy_cli.provision.denials import describe_denials
-from s3copy_cli.provision.desired import HANDOVER_SECONDS, BucketKeys, DesiredState, desired_state
+from s3copy_cli.provision.desired import (
+    HANDOVER_SECONDS,
+    BucketKeys,
+    DesiredState,
+    desired_state,
+    function_environment,
+)
 from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.kms import COPIES, SOURCE_OBJECTS, find_bucket_key, find_key
 from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan, plan_setup
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.record import Record
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import Settings, option_of, settings_record
 
@@ -150,6 +157,12 @@ def execute(app: App, desired: DesiredState, plan: Plan) -> None:
     Executor(
         aws=app.aws,
         desired=desired,
+        record=Record(
+            app.aws,
+            desired.pipeline,
+            wanted=record_attributes(function_environment(desired.pipeline, desired.choices)),
+            planned=plan.recorded,
+        ),
         patience=patience(),
         on_step=lambda step: app.terminal.say(step_line(step)),
         on_wait=lambda line: app.terminal.say(f"    {line}"),

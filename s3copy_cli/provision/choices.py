@@ -5,17 +5,28 @@ Order of precedence: option, variable, file (these three are a `GivenChoices`), 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from s3copy_cli.deployed import ENV_DESTINATION_BUCKET, ENV_SETTINGS, ENV_SOURCE_BUCKET
 from s3copy_cli.errors import S3CopyError, UsageError
 from s3copy_cli.provision import resources as names
-from s3copy_cli.provision.options import CopyOptions, GivenOptions, chosen_options, deployed_options, option_environment
+from s3copy_cli.provision.options import (
+    OPTION_VARIABLES,
+    CopyOptions,
+    GivenOptions,
+    chosen_options,
+    deployed_options,
+    option_attributes,
+    option_environment,
+)
 from s3copy_cli.provision.resources import RemoteResource
 from s3copy_cli.provision.settings import (
     GivenSettings,
     RecordError,
     Settings,
+    read_record,
     record_text,
     recorded_settings,
     settings_record,
@@ -24,6 +35,8 @@ from s3copy_cli.provision.settings import (
 
 # Lambda: all variables of a function together.
 ENVIRONMENT_MAX_BYTES = 4096
+# Variables of the function that a plan shows as attributes of their own.
+_WORDED_VARIABLES = OPTION_VARIABLES | {ENV_SETTINGS}
 
 
 @dataclass(frozen=True)
@@ -118,6 +131,15 @@ def choice_environment(choices: Choices) -> dict[str, str]:
     record = settings_record(choices.settings)
     recorded = {ENV_SETTINGS: record_text(record)} if record else {}
     return {**option_environment(choices.options), **recorded}
+
+
+def record_attributes(variables: Mapping[str, str]) -> dict[str, Any]:
+    """The function's variables in the words of a plan."""
+    return {
+        names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in _WORDED_VARIABLES},
+        **option_attributes(variables),
+        names.SETTINGS: read_record(variables.get(ENV_SETTINGS) or "{}"),
+    }
 
 
 def check_environment_size(environment: dict[str, str]) -> None:

@@ -19,6 +19,7 @@ from s3copy_cli.provision.desired import (
 )
 from s3copy_cli.provision.function_state import function_state, function_state_reason
 from s3copy_cli.provision.plan import Action, Step
+from s3copy_cli.provision.record import Record
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.trigger_writer import remember_former_source
@@ -30,9 +31,15 @@ _OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.TAGS})
 
 @dataclass(frozen=True)
 class FunctionWriter:
-    """Takes the steps that are about the function."""
+    """Takes the steps that are about the function.
+
+    Attributes:
+        context: the surroundings of the step.
+        record: what the function records, which another setup may be changing.
+    """
 
     context: Context
+    record: Record
 
     def ensure(self, step: Step) -> None:
         """Create the function or send what differs, and wait until it is in force.
@@ -40,6 +47,7 @@ class FunctionWriter:
         Raises:
             OwnershipError: there is one by now, and it is not ours.
             AwsError: Lambda could not bring it into force, or patience ended first.
+            OvertakenError: another setup has recorded something else meanwhile, or the function has gone.
         """
         changed = {change.attribute for change in step.changes} - {names.STATE}
         for change in step.changes:
@@ -112,9 +120,10 @@ class FunctionWriter:
                 propagation.any_of(propagation.is_role_not_assumable_yet, propagation.is_function_being_deleted),
             )
         except lambda_.exceptions.ResourceConflictException:
-            # Another setup was faster. Its code and settings are the next plan's business, as long as it is ours.
+            # Another setup was faster. Its code is the next plan's business, as long as it has chosen the same.
             found = self.context.adopt(step, lambda: remote.read_function(self.context.aws, pipeline))
             if found.attributes[names.STATE] != names.STATE_DELETING:
+                self.record.refuse_other(found.attributes, f"creating the function {step.name}")
                 return
             self._wait_until_gone(step)
             self._create(step)
@@ -150,10 +159,19 @@ class FunctionWriter:
         self._wait_until_active()
 
     def _update_configuration(self) -> None:
+        settings = self._settings()
+
+        def update() -> None:
+            # Not over what somebody has chosen since the plan was made, also not between this look and the call.
+            revision = self.record.revision_to_replace(f"updating the function {settings['FunctionName']}")
+            as_seen: Any = {"RevisionId": revision} if revision else {}
+            self.context.aws.lambda_.update_function_configuration(**settings, **as_seen)
+
         self.context.retry(
-            lambda: self.context.aws.lambda_.update_function_configuration(**self._settings()),
+            update,
             propagation.any_of(
                 propagation.is_update_in_progress,
+                propagation.is_revision_outdated,
                 propagation.is_role_not_assumable_yet,
                 propagation.is_visibility_timeout_not_seen_yet,
             ),

@@ -70,9 +70,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in the order in which they are to be taken."""
+    """Steps in the order in which they are to be taken.
+
+    Attributes:
+        steps: the steps.
+        recorded: what the function was when the plan was made, in the words of `resources`; None without one.
+    """
 
     steps: tuple[Step, ...]
+    recorded: Mapping[str, Any] | None = None
 
     @property
     def pending(self) -> tuple[Step, ...]:
@@ -147,7 +153,7 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
         remote = {**remote, **gone}
     built = tuple(_step_of(kind, desired, remote) for kind in desired.resources)
     left = (*_former_steps(pipeline, remote), *_unused_steps(pipeline, remote))
-    plan = Plan((*built, *_hand_over(desired, remote), *left))
+    plan = Plan((*built, *_hand_over(desired, remote), *left), _recorded(remote))
     for step in plan.pending:
         if step.kind is Kind.FUNCTION:
             refuse_failed_function(pipeline, remote[Kind.FUNCTION])
@@ -178,7 +184,7 @@ def plan_deploy(desired: DesiredState, remote: RemoteState, setup_command: str) 
                 f"Build the pipeline with: {setup_command}",
             )
     refuse_failed_function(pipeline, remote[Kind.FUNCTION])
-    return Plan(tuple(_step_of(kind, desired, remote) for kind in DEPLOY_KINDS))
+    return Plan(tuple(_step_of(kind, desired, remote) for kind in DEPLOY_KINDS), _recorded(remote))
 
 
 def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
@@ -202,6 +208,11 @@ def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
         else:
             steps.append(Step(kind, resource.name, Action.DELETE))
     return Plan(tuple(steps))
+
+
+def _recorded(remote: RemoteState) -> Mapping[str, Any] | None:
+    function = remote[Kind.FUNCTION]
+    return function.attributes if function.exists else None
 
 
 def _hand_over(desired: DesiredState, remote: RemoteState) -> tuple[Step, ...]:

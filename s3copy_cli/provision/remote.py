@@ -11,16 +11,15 @@ from urllib.parse import unquote
 
 from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
-from s3copy_cli.deployed import ENV_SETTINGS, ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
+from s3copy_cli.deployed import ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_joined_bucket, read_unused_bucket
+from s3copy_cli.provision.choices import record_attributes
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
-from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical
 from s3copy_cli.provision.queue_reader import read_dead_letter_queue_and_policy, read_event_queue
 from s3copy_cli.provision.reading import answer, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
-from s3copy_cli.provision.settings import read_record
 from s3copy_cli.provision.tags import tag_attribute
 from s3copy_cli.provision.trigger_reader import read_trigger
 from s3copy_cli.provision.triggers import reading
@@ -28,8 +27,6 @@ from s3copy_cli.provision.triggers import reading
 FUNCTION_MISSING = frozenset({"ResourceNotFoundException"})
 LOG_GROUP_MISSING = frozenset({"ResourceNotFoundException"})
 ROLE_MISSING = frozenset({"NoSuchEntity"})
-# Variables of the function that a plan shows as attributes of their own.
-_WORDED_VARIABLES = OPTION_VARIABLES | {ENV_SETTINGS}
 
 
 def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | None = None) -> RemoteState:
@@ -201,11 +198,9 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.TIMEOUT: configuration.get("Timeout"),
             names.MEMORY: configuration.get("MemorySize"),
             names.ARCHITECTURE: next(iter(configuration.get("Architectures", ["x86_64"])), None),
-            names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in _WORDED_VARIABLES},
-            **option_attributes(variables),
+            **record_attributes(variables),
             names.RESERVED_CONCURRENCY: answered.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
             names.TAGS: tag_attribute(tags),
-            names.SETTINGS: read_record(variables.get(ENV_SETTINGS) or "{}"),
             # Lambda's own defaults, where it does not echo them.
             names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
             names.LOG_FORMAT: logging.get("LogFormat", "Text"),
