@@ -32,6 +32,7 @@ from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan, plan_setup
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.record import Record
+from s3copy_cli.provision.refusals import refuse_lost_settings
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import Settings, option_of, settings_record
 
@@ -101,6 +102,8 @@ def make_plan(
     choices = resolve(given, recorded_choices(function, reset_settings=given.reset_settings))
     pipeline = find_buckets(app.aws, app.pipeline, choices)
     remote = world.read_remote_state(app.aws, pipeline, function)
+    if not given.reset_settings:
+        refuse_lost_settings(remote)
     found = _look_up(app, pipeline, choices, remote, check_role=check_role)
     desired = desired_for(
         app,

@@ -54,6 +54,7 @@ def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool
     from s3copy_cli.commands.provisioning import read_pipeline
     from s3copy_cli.output.plan_text import plan_data
     from s3copy_cli.provision.plan import plan_teardown
+    from s3copy_cli.provision.refusals import refuse_unknown_source
     from s3copy_cli.provision.remote import read_remote_state
 
     pipeline, function = read_pipeline(app)
@@ -61,6 +62,8 @@ def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool
         validate_bucket_name(source_bucket, "--source-bucket")
         pipeline = pipeline.joining(source_bucket, pipeline.destination_bucket, pipeline.destination_region)
     state = read_remote_state(app.aws, pipeline, function)
+    if not source_bucket:
+        refuse_unknown_source(state, app.command("teardown"))
     plan = plan_teardown(state, keep_data=keep_data)
     outcomes: list[Removed] = []
     drained: list[Drained] = []
