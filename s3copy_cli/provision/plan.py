@@ -8,10 +8,12 @@ from enum import Enum
 from typing import Any
 
 from s3copy_cli.config import Pipeline
+from s3copy_cli.deployed import ENV_DESTINATION_BUCKET, ENV_SOURCE_BUCKET
 from s3copy_cli.errors import NotSetUpError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.desired import DesiredState, wanted_entry
 from s3copy_cli.provision.notifications import describe_overlap
+from s3copy_cli.provision.options import CopyOptions
 from s3copy_cli.provision.refusals import (
     SHARED_KINDS,
     refuse_failed_function,
@@ -162,6 +164,26 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
             refuse_unwritable(pipeline.source_bucket, trigger.obstacle)
             refuse_overlap(pipeline.source_bucket, describe_overlap(trigger.notifications, wanted_entry(desired)))
     return plan
+
+
+def has_older_objects(plan: Plan, pipeline: Pipeline, options: CopyOptions) -> bool:
+    """Whether there may be objects that are to be copied from now on, and whose events came before that.
+
+    Args:
+        plan: what setup did.
+        pipeline: with the buckets that it joins now.
+        options: about copying, as they are now.
+    """
+    if any(step.kind is Kind.SOURCE_BUCKET and step.action is Action.CREATE for step in plan.steps):
+        return False
+    before = plan.recorded
+    if before is None:
+        return True
+    variables, buckets = before.get(names.ENVIRONMENT, {}), (pipeline.source_bucket, pipeline.destination_bucket)
+    is_elsewhere = (variables.get(ENV_SOURCE_BUCKET), variables.get(ENV_DESTINATION_BUCKET)) != buckets
+    is_as_narrow = options.prefix.startswith(before.get(names.PREFIX, ""))
+    is_as_narrow = is_as_narrow and options.suffix.endswith(before.get(names.SUFFIX, ""))
+    return is_elsewhere or not is_as_narrow or options.destination_prefix != before.get(names.DESTINATION_PREFIX, "")
 
 
 def plan_deploy(desired: DesiredState, remote: RemoteState, setup_command: str) -> Plan:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, is_denied
+from s3copy_cli.aws_permissions import iam_action
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.policy import canonical, find_statement
@@ -219,10 +220,11 @@ def permission_from(kind: Kind, name: str, document: Mapping[str, Any] | None) -
 
 
 def unless_denied(read: Callable[[], RemoteResource], kind: Kind, name: str) -> RemoteResource:
-    """What was read; missing where it may not be read."""
+    """What was read; missing where it may not be read, with the permission that was lacking."""
     try:
         return read()
     except ClientError as error:
         if not is_denied(error):
             raise
-        return RemoteResource(kind, name)
+        message = str(error.response.get("Error", {}).get("Message", ""))
+        return RemoteResource(kind, name, lacking=iam_action(error.operation_name, message))

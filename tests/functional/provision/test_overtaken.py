@@ -42,7 +42,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(moto_account: str, monkeypatch: pytest.MonkeyPatch) -> Clock:  # noqa: ARG001 (there is an account)
+def clock(moto_account: str, monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(provisioning, "patience", made.patience)
     return made
