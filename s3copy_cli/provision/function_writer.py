@@ -23,6 +23,7 @@ from s3copy_cli.provision.record import Record
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.trigger_writer import remember_former_source
+from s3copy_cli.provision.triggers.reading import spare_permission_id
 
 _CODE = frozenset({names.CODE, names.ARCHITECTURE})
 # What is neither code nor configuration, but has calls of its own.
@@ -86,17 +87,30 @@ class FunctionWriter:
 
     def ensure_permission(self, step: Step) -> None:
         """Let the source bucket, or the rule, start the function."""
+        changes = {change.attribute: change.old for change in step.changes}
+        spare = spare_permission_id(step.name)
+        if changes.get(names.STATEMENT) is not None:
+            # No call replaces a statement. Until the new one is there, the spare one admits whoever starts the
+            # function: EventBridge does not try again what it is not allowed to do.
+            if names.DUPLICATES in changes:
+                self._remove_permission(spare)
+            self._add_permission(step, spare)
+            self._remove_permission(step.name)
+        if step.action is Action.CREATE or names.STATEMENT in changes:
+            self._add_permission(step, step.name)
+        if changes:
+            self._remove_permission(spare)
+
+    def _add_permission(self, step: Step, statement_id: str) -> None:
         name, lambda_ = self.context.pipeline.function_name, self.context.aws.lambda_
         wanted = self.context.desired.resources[step.kind].attributes[names.STATEMENT]
         # EventBridge names no account besides that in the rule's ARN.
         account = {"SourceAccount": wanted["source account"]} if wanted["source account"] else {}
-        if step.action is Action.UPDATE:
-            lambda_.remove_permission(FunctionName=name, StatementId=step.name)
         try:
             self.context.retry(
                 lambda: lambda_.add_permission(
                     FunctionName=name,
-                    StatementId=step.name,
+                    StatementId=statement_id,
                     Action=wanted["action"],
                     Principal=wanted["principal"],
                     SourceArn=wanted["source arn"],
@@ -105,7 +119,18 @@ class FunctionWriter:
                 propagation.is_update_in_progress,
             )
         except lambda_.exceptions.ResourceConflictException:
-            self.context.on_wait(f"the permission {step.name} appeared meanwhile")
+            self.context.on_wait(f"the permission {statement_id} appeared meanwhile")
+
+    def _remove_permission(self, statement_id: str) -> None:
+        name, lambda_ = self.context.pipeline.function_name, self.context.aws.lambda_
+        try:
+            self.context.retry(
+                lambda: lambda_.remove_permission(FunctionName=name, StatementId=statement_id),
+                propagation.is_update_in_progress,
+            )
+        except lambda_.exceptions.ResourceNotFoundException:
+            # Another setup was faster.
+            return
 
     def _create(self, step: Step) -> None:
         pipeline, lambda_ = self.context.pipeline, self.context.aws.lambda_

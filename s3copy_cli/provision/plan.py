@@ -241,11 +241,21 @@ def _hand_over(desired: DesiredState, remote: RemoteState) -> tuple[Step, ...]:
     """What goes of the triggers that were not chosen, once the chosen one is in force."""
     found = [remote[kind] for kind in TRIGGER_KINDS if kind in remote and kind not in desired.resources]
     why = f"the trigger is {desired.settings.trigger}"
-    old = [Step(one.kind, one.name, Action.DELETE, why) for one in found if one.exists and one.is_ours]
+    old = [
+        # What is to go with it.
+        Step(one.kind, one.name, Action.DELETE, why, _duplicates(one))
+        for one in found
+        if one.exists and one.is_ours
+    ]
     if not old or not desired.handover_seconds:
         return tuple(old)
     why = "until the new trigger is in force, and what the old one has begun has arrived"
     return (Step(Kind.HANDOVER, f"{desired.handover_seconds:.0f} seconds", Action.WAIT, why), *old)
+
+
+def _duplicates(found: RemoteResource) -> tuple[Change, ...]:
+    count = found.attributes.get(names.DUPLICATES)
+    return (Change(names.DUPLICATES, count, None),) if count else ()
 
 
 def former_buckets(step: Step) -> list[str]:

@@ -19,7 +19,7 @@ from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.choices import record_attributes
 from s3copy_cli.provision.function_state import function_state
 from s3copy_cli.provision.options import option_attributes
-from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.propagation import Patience, is_role_not_assumable_yet
 from s3copy_cli.provision.reading import BUCKET_MISSING
 from s3copy_cli.provision.settings import Settings
 from s3copy_cli.queues import QUEUE_MISSING
@@ -92,8 +92,24 @@ class Record:
             )
 
     def explained(self, doing: str, error: ClientError) -> OvertakenError | None:
-        """The reason behind an answer that something is missing which this run has seen or made; None for others."""
-        return _gone(doing, error) if error_code(error) in _MISSING else None
+        """The reason behind an answer that something is missing which this run has seen or made; None for others.
+
+        Raises:
+            ClientError: IAM refused or failed a call.
+        """
+        is_role_missing = is_role_not_assumable_yet(error) and not self._has_role()
+        return _gone(doing, error) if is_role_missing or error_code(error) in _MISSING else None
+
+    def _has_role(self) -> bool:
+        if (self.wanted.get(names.SETTINGS) or {}).get("role_arn"):
+            return True  # the owner's, which nobody removes with the pipeline
+        try:
+            self.aws.iam.get_role(RoleName=self.pipeline.role_name)
+        except ClientError as error:
+            if error_code(error) not in _MISSING:
+                raise
+            return False
+        return True
 
     def _read(self, doing: str) -> tuple[dict[str, Any], str]:
         try:

@@ -98,7 +98,10 @@ class World:
             on_removed=lambda _: None,
         )
         resources = desired_state(PIPELINE, Package(content=b"zip", code_sha256="c2hh")).resources
-        return remover.execute(Plan(tuple(Step(kind, resources[kind].name, Action.DELETE) for kind in kinds)))
+        steps = [Step(kind, resources[kind].name, Action.DELETE) for kind in kinds]
+        if Kind.FUNCTION not in kinds:
+            steps.append(Step(Kind.FUNCTION, PIPELINE.function_name, Action.LEAVE))
+        return remover.execute(Plan(tuple(steps)))
 
     def queue_is(self, tags: dict[str, str]) -> None:
         """The next look at the queue finds it with these tags."""
