@@ -35,6 +35,7 @@ from s3copy_cli.provision.record import Record
 from s3copy_cli.provision.refusals import refuse_lost_settings
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import Settings, option_of, settings_record
+from s3copy_cli.provision.unseen import describe_unseen, find_unseen
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def make_plan(
     """
     check_given_buckets(app.pipeline, given)
     _, function = read_pipeline(app)
-    choices = resolve(given, recorded_choices(function, reset_settings=given.reset_settings))
+    recorded = recorded_choices(function, reset_settings=given.reset_settings)
+    choices = resolve(given, recorded)
     pipeline = find_buckets(app.aws, app.pipeline, choices)
     remote = world.read_remote_state(app.aws, pipeline, function)
     if not given.reset_settings:
@@ -114,9 +116,12 @@ def make_plan(
         handover_seconds=handover_seconds,
     )
     plan = plan_setup(desired, remote, app.command("setup"))
-    for warning in found.warnings:
+    warnings, unseen = found.warnings, find_unseen(remote).expected
+    if function.is_ours and unseen and recorded.settings.trigger != choices.settings.trigger:
+        warnings = [*warnings, f"What is not looked at of the old trigger stays: {describe_unseen(unseen)}"]
+    for warning in warnings:
         app.terminal.warn(warning)
-    return Planned(found.choices, desired, plan, found.warnings)
+    return Planned(found.choices, desired, plan, warnings)
 
 
 def desired_for(

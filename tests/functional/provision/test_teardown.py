@@ -192,3 +192,12 @@ def test_a_trigger_that_the_pipeline_has_and_may_not_be_looked_at_is_an_error(s3
     denied.clear()
     s3copy("teardown", "--yes", expect=0)
     assert client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
+
+
+def test_setup_says_so_too_where_the_old_trigger_cannot_be_looked_at(s3copy: Run, denied: set[str]) -> None:
+    s3copy("setup", "--trigger", "sqs", expect=0)
+    denied.add("ListEventSourceMappings")
+    (warning,) = s3copy("plan", "--trigger", "s3", "--json", expect=3).data["warnings"]
+    assert "old trigger stays" in warning
+    assert "lambda:ListEventSourceMappings" in warning
+    assert s3copy("plan", "--memory", "512", "--json", expect=3).data["warnings"] == []
