@@ -80,7 +80,7 @@ class Executor:
             take_in_parallel(plan.pending, self._take, self._on_done, self._stop, goes_on=lambda _: False),
         )
         # Whoever was overtaken while it wrote has perhaps broken what the other one had built.
-        self._check_record(f"looking whether pipeline {self.pipeline.name} is as it was to be")
+        self._check_record(f"looking at pipeline {self.pipeline.name} once more")
 
     def _take(self, step: Step) -> None:
         if step.action is Action.DELETE:

@@ -96,7 +96,7 @@ class Remover:
 
     def _last_look(self, outcomes: list[Removed]) -> list[Removed]:
         """Remove once more what may have come back: the log group by a late log line, the trigger by a setup."""
-        self._refuse_rebuilt(f"looking whether anything of pipeline {self.pipeline.name} is left")
+        self._refuse_rebuilt(f"looking at pipeline {self.pipeline.name} once more")
         for removed in outcomes:
             # Without the function nothing else would say any more that our entry is in a bucket of the owner's.
             if removed.step.kind is Kind.TRIGGER and self.pipeline.adopted_source_bucket:
