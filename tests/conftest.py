@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+import botocore.loaders
 import hypothesis
 import pytest
 
@@ -20,12 +22,38 @@ Eventually = Callable[..., object]
 FIGURE = "figure"
 
 
+def pytest_collection_finish() -> None:
+    """Look for cycles among a hundred thousand new objects at a time, and not among those that stay.
+
+    Each client of boto3 is tens of thousands of objects: by default, looking for cycles is half of what such tests do.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 10)
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Figures that tests have found, with `record_property("figure", …)`: also when several processes run them."""
     for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")):
         for name, value in report.user_properties:
             if name == FIGURE:
                 terminalreporter.write_line(str(value))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_loader() -> Iterator[None]:
+    """Each session of boto3 reads the service models anew, for half a second; reading them once is enough."""
+    loader = botocore.loaders.create_loader()
+    paths = list(loader.search_paths)
+
+    def create(*_: object) -> botocore.loaders.Loader:
+        # Each session of boto3 adds its own.
+        loader.search_paths[:] = paths
+        return loader
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", create)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -15,13 +15,11 @@ from datetime import date
 from typing import Any
 
 import boto3
-import botocore.loaders
 import pytest
 
 from s3copy_cli.cli import run as run_program
 from s3copy_cli.s3.crt_store import CrtObjectStore
 
-_LOADER = botocore.loaders.create_loader()
 # Event source mappings have names of AWS's making, others in each run.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 READING = ("Get", "Head", "List", "Describe", "Filter")
@@ -123,8 +121,6 @@ def watching(calls: Calls) -> Iterator[None]:
         return call
 
     with pytest.MonkeyPatch.context() as patch:
-        # Each run makes a session of its own; reading the service models once is enough.
-        patch.setattr(botocore.loaders, "create_loader", lambda *_: _LOADER)
         patch.setattr(boto3.Session, "__init__", with_hooks)
         for operation in ("delete_versions", "abort_multipart_upload"):
             patch.setattr(CrtObjectStore, operation, hooked(operation, getattr(CrtObjectStore, operation)))

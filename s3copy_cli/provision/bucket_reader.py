@@ -18,6 +18,7 @@ from s3copy_cli.provision.resources import BUCKET_POLICIES, Kind, RemoteResource
 from s3copy_cli.provision.tags import tag_attribute
 
 LIFECYCLE_RULE_ID = "s3copy-abort-incomplete-uploads"
+_OUR_RULE = frozenset({"ID", "Status", "Filter", "Prefix", "AbortIncompleteMultipartUpload"})
 # Makes reads that do not depend on each other, in whatever way.
 MakeCalls = Callable[[Sequence[Callable[[], Any]]], list[Any]]
 
@@ -193,5 +194,9 @@ def _abort_days(rules: list[dict[str, Any]]) -> int | str | None:
         if rule.get("ID") == LIFECYCLE_RULE_ID and rule.get("Status") == "Enabled":
             days: int | None = rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation")
             is_narrowed = any((rule.get("Filter") or {}).values()) or bool(rule.get("Prefix"))
+            others = sorted(set(rule) - _OUR_RULE)
+            if others:
+                # E.g. an expiration: it would delete objects in our name.
+                return f"{days}, with {', '.join(others)}"
             return f"{days}, of some objects only" if is_narrowed else days
     return None

@@ -24,7 +24,7 @@ from s3copy_cli.provision.parallel import Outcome, raise_failures, stoppable, ta
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.policy import trust_policy
 from s3copy_cli.provision.propagation import Patience
-from s3copy_cli.provision.queue_reader import read_dead_letter_queue
+from s3copy_cli.provision.queue_reader import QUEUE_DEFAULTS, read_dead_letter_queue
 from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.record import Record, watched
 from s3copy_cli.provision.removal import Remover
@@ -172,15 +172,16 @@ class Executor:
             context.retry(lambda: logs.delete_retention_policy(logGroupName=step.name), propagation.is_log_group_busy)
 
     def _ensure_queue(self, step: Step) -> None:
-        values = {
+        wanted = {
             names.RETENTION_SECONDS: ("MessageRetentionPeriod", str(QUEUE_RETENTION_SECONDS)),
             names.QUEUE_ENCRYPTION: ("SqsManagedSseEnabled", "true"),
         }
+        values = {**wanted, **QUEUE_DEFAULTS}
         if step.action is Action.CREATE:
             create_queue(
                 self._context(step),
                 step,
-                dict(values.values()),
+                dict(wanted.values()),
                 lambda: read_dead_letter_queue(self.aws, self.pipeline),
             )
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,13 @@ from s3copy_cli.provision.triggers.reading import spare_permission_id
 _CODE = frozenset({names.CODE, names.ARCHITECTURE})
 # What is neither code nor configuration, but has calls of its own.
 _OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.TAGS})
+
+# How what somebody has added is taken away again (Lambda: UpdateFunctionConfiguration).
+_REMOVED: Mapping[str, Mapping[str, Any]] = {
+    names.LAYERS: {"Layers": []},
+    names.VPC: {"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}},
+    names.FILE_SYSTEMS: {"FileSystemConfigs": []},
+}
 
 
 @dataclass(frozen=True)
@@ -62,12 +70,12 @@ class FunctionWriter:
         elif old_state.startswith(names.STATE_UPDATE_FAILED):
             # Lambda does not say whether it was the code or the settings that it could not bring into force.
             self._update_code()
-            self._update_configuration()
+            self._update_configuration(changed)
         else:
             if changed & _CODE:
                 self._update_code()
             if changed - _CODE - _OTHER_CALLS:
-                self._update_configuration()
+                self._update_configuration(changed)
         self._wait_until_active()
         self._ensure_reserved_concurrency(step)
         ensure_tags(self.context, step)
@@ -183,8 +191,9 @@ class FunctionWriter:
         )
         self._wait_until_active()
 
-    def _update_configuration(self) -> None:
+    def _update_configuration(self, changed: set[str]) -> None:
         settings = self._settings()
+        settings |= {key: value for name in changed for key, value in _REMOVED.get(name, {}).items()}
 
         def update() -> None:
             # Not over what somebody has chosen since the plan was made, also not between this look and the call.

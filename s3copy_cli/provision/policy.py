@@ -10,6 +10,7 @@ from s3copy_cli.config import Pipeline
 
 Document = dict[str, Any]
 TLS_STATEMENT_ID = "s3copyTlsOnly"
+_READ_SOURCE = "ReadSource"
 
 SOURCE_OBJECT_ACTIONS = ("s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectTagging", "s3:GetObjectAnnotation")
 DESTINATION_OBJECT_ACTIONS = (
@@ -63,7 +64,7 @@ def role_policy(
     return {
         "Version": "2012-10-17",
         "Statement": [
-            _allow("ReadSource", SOURCE_OBJECT_ACTIONS, f"{source_arn}/*"),
+            _allow(_READ_SOURCE, SOURCE_OBJECT_ACTIONS, f"{source_arn}/*"),
             _allow("WriteDestination", DESTINATION_OBJECT_ACTIONS, f"{destination_arn}/*"),
             *deleting,
             *kms,
@@ -73,6 +74,13 @@ def role_policy(
             _allow("GoOnWithLargeCopies", ("lambda:InvokeFunction",), pipeline.function_arn),
         ],
     }
+
+
+def source_buckets_of(document: str | None) -> set[str]:
+    """The source buckets that a role's policy names, canonical or None; usually one, none where it is not ours."""
+    found = find_statement(json.loads(document), _READ_SOURCE) if document else None
+    arns = [str(arn) for arn in _as_list((found or {}).get("Resource", []))]
+    return {arn.rpartition(":")[2].removesuffix("/*") for arn in arns if arn.endswith("/*")}
 
 
 def tls_statement(bucket_arn: str) -> Document:

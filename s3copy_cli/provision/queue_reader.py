@@ -16,6 +16,15 @@ from s3copy_cli.provision.tags import tag_attribute
 from s3copy_cli.provision.triggers.wanted import DEAD_LETTER_STATEMENT_ID
 from s3copy_cli.queues import QUEUE_MISSING
 
+# A message that is longer than a queue takes is lost. This has been SQS's default; newer queues take more.
+LEAST_MESSAGE_BYTES = 262_144
+# How what setup does not set becomes again what SQS makes it, in SQS's words.
+QUEUE_DEFAULTS = {
+    names.DELAY_SECONDS: ("DelaySeconds", "0"),
+    names.MESSAGE_BYTES: ("MaximumMessageSize", str(LEAST_MESSAGE_BYTES)),
+    names.MOVED_ON: ("RedrivePolicy", ""),
+}
+
 
 @dataclass(frozen=True)
 class _Queue:
@@ -28,10 +37,13 @@ class _Queue:
     def attributes(self) -> dict[str, Any]:
         """What both queues have."""
         is_encrypted = self.values.get("SqsManagedSseEnabled") == "true" or bool(self.values.get("KmsMasterKeyId"))
+        delay, most = int(self.values.get("DelaySeconds", "0")), self.values.get("MaximumMessageSize")
         return {
             names.RETENTION_SECONDS: int(self.values.get("MessageRetentionPeriod", "0")),
             names.QUEUE_ENCRYPTION: is_encrypted,
             names.TAGS: tag_attribute(self.tags),
+            **({names.DELAY_SECONDS: delay} if delay else {}),
+            **({names.MESSAGE_BYTES: int(most)} if most and int(most) < LEAST_MESSAGE_BYTES else {}),
         }
 
 
@@ -55,12 +67,14 @@ def read_dead_letter_queue_and_policy(aws: Aws, pipeline: Pipeline) -> list[Remo
     if found is None:
         return [RemoteResource(kind, name) for kind in (Kind.DEAD_LETTER_QUEUE, Kind.DEAD_LETTER_QUEUE_POLICY)]
     problem = tag_problem(pipeline, found.tags)
+    moved_on = parsed(found.values.get("RedrivePolicy")).get("deadLetterTargetArn")
     queue = RemoteResource(
         Kind.DEAD_LETTER_QUEUE,
         name,
         exists=True,
         is_ours=not problem,
-        attributes=found.attributes,
+        # Who looks into it would count as a delivery, and have SQS move the message away.
+        attributes={**found.attributes, **({names.MOVED_ON: moved_on} if moved_on else {})},
         problem=problem,
     )
     policy = _dead_letter_policy(pipeline, parsed(found.values.get("Policy")))

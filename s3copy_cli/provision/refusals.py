@@ -90,11 +90,12 @@ def refuse_unknown_source(remote: RemoteState, teardown_command: str) -> None:
     """
     function = remote[Kind.FUNCTION]
     is_known = ENV_SOURCE_BUCKET in function.attributes.get(names.ENVIRONMENT, {})
-    if function.is_ours and not is_known and not remote[Kind.SOURCE_BUCKET].exists:
+    is_found = remote[Kind.FORMER_TRIGGER].exists or remote[Kind.SOURCE_BUCKET].exists
+    if function.is_ours and not is_known and not is_found:
         raise S3CopyError(
             f"reading what was chosen for the function {function.name}",
-            f"its variable {ENV_SOURCE_BUCKET} is missing, and the pipeline has no source bucket of its own, so that "
-            "the bucket that has its trigger is not known",
+            f"its variable {ENV_SOURCE_BUCKET} is missing, the role's policy names no bucket, and the pipeline has no "
+            "source bucket of its own, so that the bucket that has its trigger is not known",
             f"Name that bucket: {teardown_command} --source-bucket BUCKET. If there is none any more, name the "
             f"pipeline's own: {remote[Kind.SOURCE_BUCKET].name}",
             code="UnreadableSettings",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_joined_bucket, read_unused_bucket
 from s3copy_cli.provision.choices import record_attributes
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
-from s3copy_cli.provision.policy import canonical
+from s3copy_cli.provision.policy import canonical, source_buckets_of
 from s3copy_cli.provision.queue_reader import read_dead_letter_queue_and_policy, read_event_queue
 from s3copy_cli.provision.reading import answer, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
@@ -61,7 +61,7 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
     state = {resource.kind: resource for resource in found}
     function = state[Kind.FUNCTION]
-    state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function)
+    state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function, state[Kind.ROLE_POLICY], state[Kind.RULE])
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
     if function.exists and not function.is_ours:
         # Whatever hangs on somebody else's function is theirs as well.
@@ -76,11 +76,19 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
     return state
 
 
-def _former_trigger(pipeline: Pipeline, function: RemoteResource) -> RemoteResource:
-    """Our entries in buckets that files were copied from before, as far as the function knows them."""
-    variables = function.attributes.get(names.ENVIRONMENT, {}) if function.is_ours else {}
-    before = {*function.former_buckets, variables.get(ENV_SOURCE_BUCKET, "")} if function.is_ours else set()
-    buckets = sorted(before - {pipeline.source_bucket, ""})
+def _former_trigger(
+    pipeline: Pipeline, function: RemoteResource, role_policy: RemoteResource, rule: RemoteResource
+) -> RemoteResource:
+    """Our entries, and switches, in buckets that are not the source, as far as something of ours names them."""
+    named = set(str(rule.attributes.get(names.SWITCHED_BUCKET, "")).split()) if rule.is_ours else set()
+    variables = function.attributes.get(names.ENVIRONMENT, {})
+    if function.is_ours:
+        named |= {*function.former_buckets, variables.get(ENV_SOURCE_BUCKET, "")}
+    is_forgotten = not function.exists or (function.is_ours and ENV_SOURCE_BUCKET not in variables)
+    if is_forgotten and role_policy.is_ours:
+        # Deleted by hand, or its variables. What it was allowed to read still tells.
+        named |= source_buckets_of(role_policy.attributes.get(names.DOCUMENT))
+    buckets = sorted(named - {pipeline.source_bucket, ""})
     return RemoteResource(Kind.FORMER_TRIGGER, " ".join(buckets), exists=bool(buckets), is_ours=bool(buckets))
 
 
@@ -204,6 +212,7 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             # Lambda's own defaults, where it does not echo them.
             names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
             names.LOG_FORMAT: logging.get("LogFormat", "Text"),
+            **_additions(configuration),
         },
         problem=problem,
         obstacle=(reason or "it gives no reason") if state == names.STATE_FAILED else "",
@@ -212,12 +221,24 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     )
 
 
+def _additions(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """What somebody has added to the function: code of others, and a network from which it may not reach S3."""
+    found = {
+        names.LAYERS: [str(layer.get("Arn")) for layer in configuration.get("Layers") or []],
+        names.VPC: list((configuration.get("VpcConfig") or {}).get("SubnetIds") or []),
+        names.FILE_SYSTEMS: [str(one.get("Arn")) for one in configuration.get("FileSystemConfigs") or []],
+    }
+    return {name: values for name, values in found.items() if values}
+
+
 def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     answered = answer(
         lambda: aws.lambda_.get_function_event_invoke_config(FunctionName=pipeline.function_name), FUNCTION_MISSING
     )
     if answered is None:
         return RemoteResource(Kind.ASYNC_INVOCATION, pipeline.function_name)
+    destinations = answered.get("DestinationConfig", {})
+    on_success = destinations.get("OnSuccess", {}).get("Destination")
     return RemoteResource(
         Kind.ASYNC_INVOCATION,
         pipeline.function_name,
@@ -226,7 +247,8 @@ def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         attributes={
             names.MAX_RETRIES: answered.get("MaximumRetryAttempts"),
             names.MAX_EVENT_AGE: answered.get("MaximumEventAgeInSeconds"),
-            names.ON_FAILURE: answered.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"),
+            names.ON_FAILURE: destinations.get("OnFailure", {}).get("Destination"),
+            **({names.ON_SUCCESS: on_success} if on_success else {}),
         },
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from threading import Event
@@ -34,6 +34,12 @@ from s3copy_cli.s3 import Bucket
 
 # A copy that was under way when the function went may land after its bucket was emptied.
 DELETE_BUCKET_ROUNDS = 3
+
+# What says in which buckets our entries and switches are. Without it nobody would know of those that could not go.
+_REMEMBERS: Mapping[Kind, frozenset[Kind]] = {
+    Kind.FUNCTION: frozenset({Kind.TRIGGER, Kind.FORMER_TRIGGER, Kind.EVENTBRIDGE_SWITCH}),
+    Kind.RULE: frozenset({Kind.FORMER_TRIGGER, Kind.EVENTBRIDGE_SWITCH}),
+}
 
 # Empties a bucket and says what could not be removed, one line each.
 EmptyBucket = Callable[[Bucket], list[str]]
@@ -74,6 +80,7 @@ class Remover:
     drain: Callable[[], None] = lambda: None
     stop: Event = field(default_factory=Event)
     _has_no_function: Event = field(default_factory=Event)
+    _failed: set[Kind] = field(default_factory=set)
 
     def execute(self, plan: Plan) -> list[Removed]:
         """Take every step that deletes, side by side where none needs another, whatever becomes of the others.
@@ -99,8 +106,12 @@ class Remover:
         self._refuse_rebuilt(f"looking at pipeline {self.pipeline.name} once more")
         for removed in outcomes:
             # Without the function nothing else would say any more that our entry is in a bucket of the owner's.
-            if removed.step.kind is Kind.TRIGGER and self.pipeline.adopted_source_bucket:
-                self.remove(removed.step)
+            is_forgotten = self._has_no_function.is_set() and self.pipeline.adopted_source_bucket is not None
+            if removed.step.kind is Kind.TRIGGER and removed.error is None and is_forgotten:
+                try:
+                    self.remove(removed.step)
+                except S3CopyError as error:
+                    return [Removed(removed.step, error)]
         for removed in outcomes:
             if removed.step.kind is Kind.LOG_GROUP and removed.error is None:
                 found = remote.read_log_group(self.aws, self.pipeline)
@@ -130,8 +141,28 @@ class Remover:
         """
         doing = f"removing the {step.kind.value} {step.name}"
         self._refuse_rebuilt(doing)
-        with translate_errors(doing, region=self.aws.region):
-            REMOVERS[step.kind](self, step)
+        self._keep_what_remembers(step, doing)
+        try:
+            with translate_errors(doing, region=self.aws.region):
+                REMOVERS[step.kind](self, step)
+        except S3CopyError:
+            self._failed.add(step.kind)
+            raise
+
+    def _keep_what_remembers(self, step: Step, doing: str) -> None:
+        """Stop if the next run needs it, to find what this one could not take out of a bucket that stays."""
+        stays = {Kind.FORMER_TRIGGER}
+        if self.pipeline.adopted_source_bucket is not None:
+            stays |= {Kind.TRIGGER, Kind.EVENTBRIDGE_SWITCH}
+        left = self._failed & stays & _REMEMBERS.get(step.kind, frozenset())
+        if left:
+            what = " and ".join(sorted(kind.value for kind in left))
+            raise S3CopyError(
+                doing,
+                f"it was left, because it says where the {what} is, which could not be removed",
+                "Remove the cause of that, then run the command again.",
+                code="StillNeeded",
+            )
 
     def _refuse_rebuilt(self, doing: str) -> None:
         """Stop if there was no function (any more), and now there is one.

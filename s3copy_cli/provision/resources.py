@@ -98,7 +98,16 @@ RESPONSE_TYPES = "response types"
 DUPLICATES = "duplicates"
 FILTERS = "filters"
 PATTERN = "event pattern"
+SCHEDULE = "schedule"
 SWITCHED_BUCKET = "turned on for"
+# What setup leaves alone, and what is drift where it is there: it loses or delays events, or runs other people's code.
+ON_SUCCESS = "on success"
+DELAY_SECONDS = "delay seconds"
+MESSAGE_BYTES = "maximum message bytes"
+MOVED_ON = "moves messages on to"
+LAYERS = "layers"
+VPC = "VPC subnets"
+FILE_SYSTEMS = "file systems"
 
 # The value of VERSIONING under which a delete leaves the object behind as a version.
 VERSIONING_ENABLED = "Enabled"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import boto3
 import pytest
 
 from s3copy_cli.local import LocalAws, ensure_running, local_paths, reset
+
+from .ready import Ready
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def _clients(aws: LocalAws) -> Clients:
         aws_secret_access_key=aws.secret_access_key,
         region_name=aws.region,
     )
-    return lambda service: session.client(service, endpoint_url=aws.endpoint_url)
+    return cache(lambda service: session.client(service, endpoint_url=aws.endpoint_url))
 
 
 def _environ(state_dir: Path, home: Path) -> dict[str, str]:
@@ -84,18 +86,17 @@ def _environ(state_dir: Path, home: Path) -> dict[str, str]:
     }
 
 
-def _runner(environ: dict[str, str], folder: Path) -> Run:
+@pytest.fixture(scope="session")
+def ready() -> Iterator[Ready]:
+    """What runs command lines."""
+    found = Ready()
+    yield found
+    found.close()
+
+
+def _runner(ready: Ready, environ: dict[str, str], folder: Path) -> Run:
     def run(*arguments: str, expect: int | None = None, **variables: str) -> Outcome:
-        done = subprocess.run(
-            [sys.executable, "-m", "s3copy_cli", *arguments],
-            env={**environ, **variables},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        outcome = Outcome(done.returncode, done.stdout, done.stderr)
+        outcome = Outcome(*ready.run(arguments, environ={**environ, **variables}, folder=folder, timeout_seconds=300))
         if expect is not None:
             assert outcome.exit_code == expect, f"{arguments}: {outcome}"
         return outcome
@@ -129,9 +130,9 @@ def environ(embedded: LocalAws, embedded_state_dir: Path, tmp_path: Path) -> dic
 
 
 @pytest.fixture
-def s3copy(environ: dict[str, str], tmp_path: Path) -> Run:
+def s3copy(ready: Ready, environ: dict[str, str], tmp_path: Path) -> Run:
     """Run the program as a person does: `s3copy("verify", "--json")`."""
-    return _runner(environ, tmp_path)
+    return _runner(ready, environ, tmp_path)
 
 
 @dataclass(frozen=True)
@@ -152,12 +153,14 @@ class Shared:
 
 
 @pytest.fixture(scope="module")
-def shared(embedded_server: LocalAws, embedded_state_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Shared:
+def shared(
+    ready: Ready, embedded_server: LocalAws, embedded_state_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Shared:
     """An empty account, for a whole module: building a pipeline takes longer than verifying it."""
     _empty(embedded_server)
     folder = tmp_path_factory.mktemp("shared")
     environ = _environ(embedded_state_dir, folder / "home")
-    return Shared(_clients(embedded_server), _runner(environ, folder), environ, folder)
+    return Shared(_clients(embedded_server), _runner(ready, environ, folder), environ, folder)
 
 
 @pytest.fixture

@@ -27,8 +27,14 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
     assert s3copy("plan", "--json", expect=0).data["pending"] == 0
 
     queue = "arn:aws:sqs:us-east-1:000000000000:s3copy-dead-letter"
+    empty_zip = b"PK\x05\x06" + bytes(18)
+    layer = lambda_.publish_layer_version(LayerName="theirs", Content={"ZipFile": empty_zip})["LayerVersionArn"]
     lambda_.update_function_configuration(
-        **FUNCTION, MemorySize=128, LoggingConfig={"LogFormat": "JSON", "LogGroup": "/other"}
+        **FUNCTION,
+        MemorySize=128,
+        LoggingConfig={"LogFormat": "JSON", "LogGroup": "/other"},
+        Layers=[layer],
+        VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
     )
     lambda_.put_function_concurrency(**FUNCTION, ReservedConcurrentExecutions=3)
     # Or the function is still pending, which is drift too.
@@ -37,7 +43,7 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         **FUNCTION,
         MaximumRetryAttempts=0,
         MaximumEventAgeInSeconds=60,
-        DestinationConfig={"OnFailure": {"Destination": f"{queue}-other"}},
+        DestinationConfig={"OnFailure": {"Destination": f"{queue}-other"}, "OnSuccess": {"Destination": queue}},
     )
     logs.put_retention_policy(logGroupName="/aws/lambda/s3copy", retentionInDays=1)
     expected = {
@@ -46,13 +52,31 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         ("function", "log format"): ("JSON", "Text"),
         ("function", "log group"): ("/other", "/aws/lambda/s3copy"),
         ("function", "reserved concurrency"): (3, None),
+        ("function", "layers"): ([layer], None),
+        ("function", "VPC subnets"): (["subnet-1"], None),
         ("async invocation", "retries"): (0, 2),
         ("async invocation", "maximum event age seconds"): (60, 21_600),
         ("async invocation", "on failure"): (f"{queue}-other", queue),
+        ("async invocation", "on success"): (queue, None),
     }
     assert changes(s3copy("plan", "--json", expect=3)) == expected
     assert changes(s3copy("setup", "--json", expect=0)) == expected
     assert changes(s3copy("plan", "--json", expect=0)) == {}
+
+
+def test_an_event_queue_that_delays_or_loses_events_is_put_right(s3copy: Run, clients: Callable[[str], Any]) -> None:
+    s3copy("setup", "--trigger", "sqs", expect=0)
+    sqs = clients("sqs")
+    url = sqs.get_queue_url(QueueName="s3copy-events")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "900", "MaximumMessageSize": "1024"})
+    expected = {
+        ("event queue", "delay seconds"): (900, None),
+        ("event queue", "maximum message bytes"): (1024, None),
+    }
+    assert changes(s3copy("setup", "--json", expect=0)) == expected
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (found["DelaySeconds"], found["MaximumMessageSize"]) == ("0", "262144")
+    s3copy("plan", expect=0)
 
 
 def test_settings_change_the_function_that_stands(s3copy: Run, clients: Callable[[str], Any]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-import botocore.loaders
+import moto.s3.urls
 import pytest
 from moto import mock_aws
 from moto.moto_server.utilities import RegexConverter
@@ -45,26 +45,38 @@ class Outcome:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_loader() -> Iterator[None]:
-    """Each run of the program makes a session of its own; reading the service models once is enough."""
-    loader = botocore.loaders.create_loader()
+def _routes_are_read_once() -> Iterator[None]:
+    """moto loads the module with S3's routes twice for each request, in case an environment variable has changed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.loaders, "create_loader", lambda *_: loader)
+        patch.setattr("moto.s3.models.S3Backend._url_module", moto.s3.urls)
         yield
 
 
-def _load_backends() -> None:
-    """moto builds its routes at a service's first call, and not safely from several threads, as setup makes them."""
-    for service, operation in (
-        ("s3", "list_buckets"),
-        ("iam", "list_roles"),
-        ("lambda", "list_functions"),
-        ("logs", "describe_log_groups"),
-        ("sqs", "list_queues"),
-        ("events", "list_rules"),
-        ("sts", "get_caller_identity"),
-    ):
-        getattr(boto3.client(service, region_name=REGION), operation)()
+@pytest.fixture(scope="session")
+def load_backends() -> Callable[[], None]:
+    """Call each service once, when an account begins.
+
+    moto builds its routes at a service's first call, and not safely from several threads, as setup makes them.
+    """
+    session = boto3.Session("testing", "testing", region_name=REGION)
+    calls = [
+        getattr(session.client(service), operation)
+        for service, operation in (
+            ("s3", "list_buckets"),
+            ("iam", "list_roles"),
+            ("lambda", "list_functions"),
+            ("logs", "describe_log_groups"),
+            ("sqs", "list_queues"),
+            ("events", "list_rules"),
+            ("sts", "get_caller_identity"),
+        )
+    ]
+
+    def load() -> None:
+        for call in calls:
+            call()
+
+    return load
 
 
 @pytest.fixture(scope="session")
@@ -99,20 +111,16 @@ def data_plane_on_moto(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 @pytest.fixture
-def moto_account(data_plane_on_moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def moto_account(
+    data_plane_on_moto: str, load_backends: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """An empty account in moto; its id."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_REGION", REGION)
     with mock_aws(config={"lambda": {"use_docker": False}}):
-        _load_backends()
+        load_backends()
         yield ACCOUNT_ID
-
-
-@pytest.fixture
-def load_backends() -> Callable[[], None]:
-    """Call each service once, after moto was reset."""
-    return _load_backends
 
 
 @pytest.fixture

@@ -139,6 +139,7 @@ def read_rule(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.PATTERN: canonical_pattern(parsed(rule.get("EventPattern"))),
             names.TAGS: tag_attribute(tags),
             **({names.SWITCHED_BUCKET: turned_on} if turned_on else {}),
+            **({names.SCHEDULE: rule["ScheduleExpression"]} if rule.get("ScheduleExpression") else {}),
         },
         problem=problem,
     )

@@ -18,7 +18,7 @@ from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.plan import Action, Step
 from s3copy_cli.provision.policy import with_statement
 from s3copy_cli.provision.propagation import Patience
-from s3copy_cli.provision.queue_reader import read_event_queue
+from s3copy_cli.provision.queue_reader import QUEUE_DEFAULTS, read_event_queue
 from s3copy_cli.provision.queue_writer import create_queue
 from s3copy_cli.provision.reading import parsed
 from s3copy_cli.provision.resources import Kind
@@ -59,15 +59,16 @@ def ensure_event_queue(context: Context, step: Step) -> None:
         names.MAX_DELIVERIES: redrive,
         names.DOCUMENT: ("Policy", json.dumps(event_queue_policy(pipeline))),
     }
+    settable = {**values, **QUEUE_DEFAULTS}
     differing = {change.attribute for change in step.changes}
     if step.action is Action.CREATE:
         found = create_queue(context, step, dict(values.values()), lambda: read_event_queue(context.aws, pipeline))
         differing = {name for name, value in wanted.items() if found.attributes.get(name) != value}
     ensure_tags(context, step)
-    differing &= values.keys()
+    differing &= settable.keys()
     if differing:
         # Only what differs: a KMS key that was set by hand stays.
-        attributes = dict(values[name] for name in values if name in differing)
+        attributes = dict(settable[name] for name in settable if name in differing)
         url = context.aws.sqs.get_queue_url(QueueName=step.name)["QueueUrl"]
         context.retry(
             lambda: context.aws.sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes),  # type: ignore[arg-type]

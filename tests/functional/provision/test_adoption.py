@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -250,9 +251,77 @@ def kill_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
     return choose
 
 
+@pytest.mark.parametrize("command", [("setup",), ("teardown", "--yes")])
+def test_if_the_function_was_deleted_by_hand_its_policy_says_where_our_entry_is(
+    s3copy: Run, buckets: None, command: tuple[str, ...]
+) -> None:
+    s3copy("setup", *ADOPT, expect=0)
+    boto3.client("lambda", region_name=REGION).delete_function(FunctionName="s3copy")
+    steps = s3copy(*command, "--json", expect=0).data["steps"]
+    (former,) = (step for step in steps if step["resource"] == "former trigger")
+    assert (former["action"], former["name"]) == ("delete", INBOX)
+    assert notifications_of(INBOX) == OTHERS
+
+
+def test_if_the_function_was_deleted_by_hand_the_rule_says_which_bucket_we_switched(s3copy: Run, buckets: None) -> None:
+    # Without the role's policy. moto does not give back the switch itself.
+    s3copy("setup", *ADOPT, "--trigger", "eventbridge", expect=0)
+    boto3.client("lambda", region_name=REGION).delete_function(FunctionName="s3copy")
+    iam = boto3.client("iam")
+    iam.delete_role_policy(RoleName=f"s3copy-{REGION}", PolicyName="s3copy-copy")
+    steps = s3copy("teardown", "--dry-run", "--json", expect=0).data["steps"]
+    (former,) = (step for step in steps if step["resource"] == "former trigger")
+    assert (former["action"], former["name"]) == ("delete", INBOX)
+
+
+@pytest.fixture
+def deny(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Operations of S3 that are refused."""
+    operations: set[str] = set()
+    original = boto3.Session.__init__
+
+    def answer(model: Any, **_: Any) -> Any:
+        if model.name not in operations:
+            return None
+        return SimpleNamespace(status_code=403), {"Error": {"Code": "AccessDenied", "Message": "not authorized"}}
+
+    def with_hook(self: boto3.Session, *arguments: Any, **keywords: Any) -> None:
+        original(self, *arguments, **keywords)
+        self.events.register("before-call.s3", answer)
+
+    monkeypatch.setattr(boto3.Session, "__init__", with_hook)
+    return operations
+
+
+def test_while_our_entry_cannot_be_taken_out_the_function_stays_and_says_where_it_is(
+    s3copy: Run, buckets: None, deny: set[str]
+) -> None:
+    s3copy("setup", *ADOPT, expect=0)
+    deny.add("PutBucketNotificationConfiguration")
+    failed = s3copy("teardown", "--yes", "--json", expect=1)
+    assert {one["resource"] for one in failed.data["remaining"]} == {"trigger", "function"}
+    assert [error["code"] for error in failed.envelope["errors"]] == ["AccessDenied", "StillNeeded"]
+    deny.clear()
+    assert s3copy("teardown", "--yes", "--json", expect=0).data["remaining"] == []
+    assert notifications_of(INBOX) == OTHERS
+    assert boto3.client("lambda", region_name=REGION).list_functions()["Functions"] == []
+
+
+def test_without_a_bucket_of_the_owner_s_the_function_goes_all_the_same(
+    s3copy: Run, pipeline: Pipeline, deny: set[str]
+) -> None:
+    s3copy("setup", expect=0)
+    deny.add("PutBucketNotificationConfiguration")
+    failed = s3copy("teardown", "--yes", "--json", expect=1)
+    # The bucket has gone, and the trigger with it.
+    assert {one["resource"] for one in failed.data["remaining"]} == {"trigger"}
+    assert s3().list_buckets()["Buckets"] == []
+
+
 def test_a_trigger_that_was_left_behind_can_be_named_to_teardown(s3copy: Run, buckets: None) -> None:
     s3copy("setup", *ADOPT, expect=0)
     boto3.client("lambda", region_name=REGION).delete_function(FunctionName="s3copy")
+    boto3.client("iam").delete_role_policy(RoleName=f"s3copy-{REGION}", PolicyName="s3copy-copy")
     s3copy("teardown", "--yes", expect=0)
     assert len(notifications_of(INBOX)["LambdaFunctionConfigurations"]) == 2
     removed = s3copy("teardown", "--yes", "--source-bucket", INBOX, "--json", expect=0).data["removed"]

@@ -324,6 +324,38 @@ def test_everything_changed_by_hand_is_named_with_old_and_new_and_mended(s3copy:
     assert "nothing to change" in s3copy("plan", expect=0).stdout
 
 
+def test_what_setup_does_not_set_and_what_loses_events_is_taken_away(s3copy: Run, pipeline: Pipeline) -> None:
+    s3copy("setup", expect=0)
+    elsewhere = client("sqs").create_queue(QueueName="elsewhere")["QueueUrl"]
+    arn = client("sqs").get_queue_attributes(QueueUrl=elsewhere, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    moved = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    attributes = {"DelaySeconds": "900", "MaximumMessageSize": "1024", "RedrivePolicy": moved}
+    client("sqs").set_queue_attributes(QueueUrl=queue_url(pipeline), Attributes=attributes)
+    rule = client("s3").get_bucket_lifecycle_configuration(Bucket=pipeline.source_bucket)["Rules"][0]
+    client("s3").put_bucket_lifecycle_configuration(
+        Bucket=pipeline.source_bucket, LifecycleConfiguration={"Rules": [{**rule, "Expiration": {"Days": 1}}]}
+    )
+    expected = {
+        ("source bucket", "abort incomplete uploads after days"): ("7, with Expiration", 7),
+        ("dead-letter queue", "delay seconds"): (900, None),
+        ("dead-letter queue", "maximum message bytes"): (1024, None),
+        ("dead-letter queue", "moves messages on to"): (arn, None),
+    }
+    assert changes(s3copy("plan", "--json", expect=3)) == expected
+    assert changes(s3copy("setup", "--json", expect=0)) == expected
+    assert changes(s3copy("plan", "--json", expect=0)) == {}
+
+
+def test_a_rule_that_also_starts_the_function_by_the_clock_is_put_right(s3copy: Run, pipeline: Pipeline) -> None:
+    s3copy("setup", "--trigger", "eventbridge", expect=0)
+    rule = client("events").describe_rule(Name=pipeline.rule_name)
+    kept = {key: rule[key] for key in ("Name", "EventPattern", "State", "Description")}
+    client("events").put_rule(**kept, ScheduleExpression="rate(1 minute)")
+    # Next to the bucket's switch, which moto does not give back.
+    assert changes(s3copy("setup", "--json", expect=0))["rule", "schedule"] == ("rate(1 minute)", None)
+    assert "ScheduleExpression" not in client("events").describe_rule(Name=pipeline.rule_name)
+
+
 def test_a_record_that_somebody_broke_stops_setup_and_a_reset_mends_it(s3copy: Run, pipeline: Pipeline) -> None:
     s3copy("setup", "--memory", "512", expect=0)
     set_variable("S3COPY_SETTINGS", "x")(pipeline)

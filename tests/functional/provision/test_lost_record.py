@@ -97,8 +97,15 @@ def test_a_pipeline_without_a_record_that_has_all_by_default_gets_one(s3copy: Ru
     s3copy("plan", expect=0)
 
 
-def test_teardown_asks_for_the_bucket_whose_trigger_it_cannot_find(adopted: Run) -> None:
+def test_teardown_finds_the_bucket_by_what_the_role_may_read(adopted: Run) -> None:
     set_variables({})
+    adopted("teardown", "--yes", expect=0)
+    assert entries(INBOX) == []
+
+
+def test_teardown_asks_for_the_bucket_whose_trigger_it_cannot_find(adopted: Run, pipeline: Pipeline) -> None:
+    set_variables({})
+    client("iam").delete_role_policy(RoleName=pipeline.role_name, PolicyName=pipeline.policy_name)
     error = error_of(adopted("teardown", "--yes", "--json", expect=1))
     assert "teardown --source-bucket" in error["hint"]
     assert entries(INBOX) == ["s3copy-copy"]
