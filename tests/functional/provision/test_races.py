@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import remote
+from s3copy_cli.provision.bucket_reader import LIFECYCLE_RULE_ID
 
 Run = Callable[..., Any]
 TRUST = '{"Version": "2012-10-17", "Statement": []}'
@@ -177,7 +178,7 @@ def test_an_overlapping_trigger_stops_setup_before_anything_is_written(
 def test_a_lifecycle_rule_of_ours_that_was_narrowed_is_drift(s3copy: Run, pipeline: Pipeline) -> None:
     s3copy("setup", expect=0)
     rule = {
-        "ID": remote.LIFECYCLE_RULE_ID,
+        "ID": LIFECYCLE_RULE_ID,
         "Status": "Enabled",
         "Filter": {"Prefix": "only/"},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
