@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from s3copy_cli import __version__
 from s3copy_cli.commands.app import App, GlobalOptions
@@ -275,7 +276,14 @@ def _say_error(problem: Problem) -> None:
 
 def _from_click(error: click.UsageError) -> UsageError:
     path = error.ctx.command_path if error.ctx is not None else "s3copy"
-    return UsageError("reading the command line", error.format_message(), f"See {path} --help.")
+    return UsageError(f"reading the {_place(error)}", error.format_message(), f"See {path} --help.")
+
+
+def _place(error: click.UsageError) -> str:
+    """Where the words stand that click does not take."""
+    param = error.param if isinstance(error, click.BadParameter) else None
+    source = error.ctx.get_parameter_source(str(param.name)) if error.ctx and param else None
+    return "environment" if source is ParameterSource.ENVIRONMENT else "command line"
 
 
 def _unforeseen(error: Exception) -> S3CopyError:

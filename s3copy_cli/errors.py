@@ -48,6 +48,30 @@ class UsageError(S3CopyError):
     default_code = "Usage"
 
 
+class OptionError(UsageError):
+    """What an option says cannot be meant.
+
+    Attributes:
+        option: which, as a person types it, e.g. "--memory".
+    """
+
+    def __init__(self, option: str, happened: str, hint: str = "", *, origin: str = "") -> None:
+        """Say what is wrong.
+
+        Args:
+            option: which, e.g. "--memory".
+            happened: what is wrong with it.
+            hint: what to do.
+            origin: where the value was read, e.g. "S3COPY_MEMORY", if not on the command line.
+        """
+        super().__init__(f"reading {origin or option}", happened, hint)
+        self.option = option
+
+    def read_from(self, origin: str) -> OptionError:
+        """The same about a value that was read somewhere else than on the command line."""
+        return OptionError(self.option, self.happened, self.hint, origin=origin)
+
+
 class CredentialsError(S3CopyError):
     """No credentials were found, or AWS refused them."""
 

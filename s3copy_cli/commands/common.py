@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from s3copy_cli.commands.app import App, GlobalOptions
 from s3copy_cli.config import DEFAULT_PIPELINE_NAME
+from s3copy_cli.errors import OptionError
 from s3copy_cli.output.result import Result
 
 _META = "s3copy.global_options"
@@ -60,11 +61,20 @@ class Number(click.ParamType):  # type: ignore[type-arg, unused-ignore]
         return f"from {least} on" if self._most is None else f"between {least} and {self._most:,g}"
 
 
-class GlobalOption(click.Option):
+class _NamedByOrigin(click.Option):
+    """An option whose value may come from a variable or a file; click would name the option all the same."""
+
+    def get_error_hint(self, ctx: Any) -> str:
+        """What is called wrong: the variable, if the value came from there."""
+        is_variable = ctx is not None and ctx.get_parameter_source(str(self.name)) is ParameterSource.ENVIRONMENT
+        return f"'{self.envvar}'" if is_variable else super().get_error_hint(ctx)
+
+
+class GlobalOption(_NamedByOrigin):
     """An option that every command accepts; the help lists these apart."""
 
 
-class PipelineOption(click.Option):
+class PipelineOption(_NamedByOrigin):
     """An option that chooses what a pipeline is like.
 
     Attributes:
@@ -127,6 +137,18 @@ def _file_values(ctx: click.Context, *, is_name: bool) -> Mapping[str, Any]:
     name = ctx.meta.get(_META, {}).get("name", DEFAULT_PIPELINE_NAME)
     values: Mapping[str, Any] = found.common if is_name else found.values(name)
     return values
+
+
+def _origin(ctx: click.Context, long: str) -> str:
+    """Where the value of an option was read, as a person finds it."""
+    option = next((each for each in ctx.command.params if long in each.opts), None)
+    source = ctx.get_parameter_source(str(option.name)) if option else None
+    if isinstance(option, click.Option) and source is ParameterSource.ENVIRONMENT:
+        return str(option.envvar)
+    if isinstance(option, click.Option) and source is ParameterSource.DEFAULT_MAP:
+        name = ctx.meta.get(_META, {}).get("name", DEFAULT_PIPELINE_NAME)
+        return str(ctx.meta[_FILE].place_of(option, name))
+    return long
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -224,7 +246,11 @@ def command(
         @click.pass_context
         def run(ctx: click.Context, /, **parameters: Any) -> Result:
             app = App(options=current_options(ctx))
-            return function(app, **parameters)
+            try:
+                return function(app, **parameters)
+            except OptionError as error:
+                # The layers below know what was said, and not where.
+                raise error.read_from(_origin(ctx, error.option)) from error
 
         wrapped = global_options(from_environment=False)(run)
         make = group.command if group is not None else click.command

@@ -49,6 +49,11 @@ class ConfigFile:
         """What holds for a pipeline."""
         return {**self.common, **self.pipelines.get(pipeline_name, {})}
 
+    def place_of(self, option: click.Option, pipeline_name: str) -> str:
+        """Where a person finds what the file says of an option for a pipeline."""
+        is_own = option.name in self.pipelines.get(pipeline_name, {})
+        return f"{f'{_PIPELINES}.{pipeline_name}.' if is_own else ''}{_key(option)} in {self.path}"
+
 
 def file_to_read(chosen: str | None, folder: Path) -> Path | None:
     """The file that counts, or None.

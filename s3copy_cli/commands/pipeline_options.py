@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from s3copy_cli.commands.common import Number, PipelineOption
-from s3copy_cli.errors import UsageError
+from s3copy_cli.errors import OptionError
 
 if TYPE_CHECKING:
     from s3copy_cli.provision.choices import GivenChoices
@@ -275,7 +275,7 @@ def given_choices(parameters: dict[str, Any]) -> GivenChoices:
         # On the command line it takes back what the file says.
         is_from_file = click.get_current_context().get_parameter_source("tags") is ParameterSource.DEFAULT_MAP
         if "tags" in settings and not is_from_file:
-            raise UsageError("reading --no-tags", "--tag is there as well", "Give one of them.")
+            raise OptionError("--no-tags", "--tag is there as well", "Give one of them.")
         settings["tags"] = ()
     if "tags" in settings:
         settings["tags"] = tuple(sorted(settings["tags"]))

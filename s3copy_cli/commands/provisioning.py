@@ -28,6 +28,7 @@ from s3copy_cli.provision.desired import (
 )
 from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.kms import COPIES, SOURCE_OBJECTS, find_bucket_key, find_key
+from s3copy_cli.provision.notes import describe_notes
 from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan, plan_setup
 from s3copy_cli.provision.propagation import Patience
@@ -116,9 +117,9 @@ def make_plan(
         handover_seconds=handover_seconds,
     )
     plan = plan_setup(desired, remote, app.command("setup"))
-    warnings, unseen = found.warnings, find_unseen(remote).expected
+    warnings, unseen = [*found.warnings, *describe_notes(desired, remote)], find_unseen(remote).expected
     if function.is_ours and unseen and recorded.settings.trigger != choices.settings.trigger:
-        warnings = [*warnings, f"What is not looked at of the old trigger stays: {describe_unseen(unseen)}"]
+        warnings.append(f"What is not looked at of the old trigger stays: {describe_unseen(unseen)}")
     for warning in warnings:
         app.terminal.warn(warning)
     return Planned(found.choices, desired, plan, warnings)

@@ -109,7 +109,7 @@ def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool
 
 def _confirm(app: App, plan: Plan) -> None:
     """Show what will go, and have the pipeline's name typed."""
-    from s3copy_cli.output.plan_text import step_line
+    from s3copy_cli.output.plan_text import confirmation_lines
 
     name = app.pipeline.name
     if app.options.json or not sys.stdin.isatty():
@@ -118,9 +118,8 @@ def _confirm(app: App, plan: Plan) -> None:
             "nobody is there to confirm it",
             f"Add --yes: {app.command('teardown --yes')}",
         )
-    click.echo("This will be removed, with all that is in it:", err=True)
-    for step in plan.steps:
-        click.echo(step_line(step), err=True)
+    for line in confirmation_lines(plan):
+        click.echo(line, err=True)
     answer = click.prompt(f"Type the pipeline's name ({name}) to go on", default="", show_default=False, err=True)
     if answer.strip() != name:
         raise UsageError(f"removing pipeline {name}", "the name was not typed", "Nothing was removed.")

@@ -36,6 +36,17 @@ def step_line(step: Step) -> str:
     return f"  {sign} {step.kind.value} {step.name}{reason}"
 
 
+def confirmation_lines(plan: Plan) -> list[str]:
+    """What a teardown is about to do, for whoever has to agree: what goes, and apart from it what stays."""
+    stays = [step for step in plan.steps if step not in plan.pending]
+    return [
+        "This will be removed, with all that is in it:",
+        *(step_line(step) for step in plan.pending),
+        *(["This stays:"] if stays else []),
+        *(step_line(step) for step in stays),
+    ]
+
+
 def print_plan(console: Console, plan: Plan) -> None:
     """One line for each step, with old and new values under an update and the reason under what is left out."""
     from rich.text import Text

@@ -5,9 +5,9 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
-from s3copy_cli.bucket_names import validate_bucket_name
+from s3copy_cli.bucket_names import REGION_OF_OLD_NAMES, broken_rule, validate_bucket_name
 from s3copy_cli.config import Pipeline
-from s3copy_cli.errors import OwnershipError, S3CopyError, UsageError
+from s3copy_cli.errors import OptionError, OwnershipError, S3CopyError, UsageError
 from s3copy_cli.provision.choices import Choices, GivenChoices
 from s3copy_cli.provision.reading import BUCKET_MISSING
 
@@ -20,11 +20,13 @@ def check_given_buckets(pipeline: Pipeline, given: GivenChoices) -> None:
     """Refuse names that cannot be meant, before anything is asked.
 
     Raises:
-        UsageError: naming the option.
+        OptionError: saying which.
     """
     for option, name in ((SOURCE, given.source_bucket), (DESTINATION, given.destination_bucket)):
         if name:
-            validate_bucket_name(name, option)
+            # The destination may be anywhere.
+            may_be_old = option == DESTINATION or pipeline.region == REGION_OF_OLD_NAMES
+            validate_bucket_name(name, option, may_be_old=may_be_old)
     if given.source_bucket == pipeline.own_destination_bucket:
         raise _own_other(SOURCE, given.source_bucket, "destination")
     if given.destination_bucket == pipeline.own_source_bucket:
@@ -106,7 +108,9 @@ def locate_bucket(aws: Aws, pipeline: Pipeline, bucket: str, option: str) -> str
         if aws.endpoint_url:
             # Services that are like S3 mostly have one Region, whatever it is called.
             return pipeline.region
-        return region_of_constraint(aws.s3.get_bucket_location(Bucket=bucket).get("LocationConstraint"))
+        return region_of_constraint(
+            aws.s3.get_bucket_location(Bucket=bucket, ExpectedBucketOwner=pipeline.account_id).get("LocationConstraint")
+        )
 
 
 def region_of_constraint(constraint: str | None) -> str:
@@ -114,15 +118,23 @@ def region_of_constraint(constraint: str | None) -> str:
     return {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(constraint, str(constraint))
 
 
-def _own_other(option: str, name: str, role: str) -> UsageError:
-    return UsageError(
-        f"reading {option}",
+def _own_other(option: str, name: str, role: str) -> OptionError:
+    return OptionError(
+        option,
         f"{name} is the name of this pipeline's own {role} bucket",
         "Choose another bucket, or another pipeline: --name NAME.",
     )
 
 
 def _missing(doing: str, pipeline: Pipeline, bucket: str, option: str) -> S3CopyError:
+    broken = broken_rule(bucket)
+    if broken:
+        return S3CopyError(
+            doing,
+            "there is no such bucket",
+            f"None can be created any more: {broken}. Name another one with {option}.",
+            code="NoSuchBucket",
+        )
     return S3CopyError(
         doing,
         "there is no such bucket",

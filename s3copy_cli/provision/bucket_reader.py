@@ -117,7 +117,7 @@ def _read_own_bucket(
         is_ours=True,
         attributes={names.TLS_ONLY: canonical(statement)},
     )
-    return [replace(bucket, attributes=attributes), policy]
+    return [replace(bucket, attributes=attributes, policy=document or {}), policy]
 
 
 def lifecycle_configuration(aws: Aws, pipeline: Pipeline, bucket: str) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from botocore.exceptions import ClientError
 from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
 from s3copy_cli.errors import S3CopyError, UsageError
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.reading import if_offered
 from s3copy_cli.provision.resources import RemoteResource
 
-# What Lambda keeps for functions without a reservation (PutFunctionConcurrency).
+# What Lambda keeps for functions without a reservation (PutFunctionConcurrency); all there is in smaller accounts, of
+# which its refusals say "below its minimum value of [10]".
 UNRESERVED_MINIMUM = 100
 _LAMBDA = "lambda.amazonaws.com"
 
@@ -78,18 +80,17 @@ def concurrency_problem(aws: Aws, function: RemoteResource, wanted: int | None) 
     if wanted is None or wanted == has:
         return ""
     with translate_errors("looking at the account's concurrency", region=aws.region):
-        try:
-            limit = aws.lambda_.get_account_settings()["AccountLimit"]
-        except ClientError as error:
-            if is_denied(error):
-                return ""
-            raise
-    left = limit["UnreservedConcurrentExecutions"] + (has or 0) - wanted
-    if left >= UNRESERVED_MINIMUM:
+        answered = if_offered(aws.lambda_.get_account_settings)
+    limit = (answered or {}).get("AccountLimit", {})
+    if not {"ConcurrentExecutions", "UnreservedConcurrentExecutions"} <= limit.keys():
+        return ""
+    # What the function has reserved now is free for its new reservation.
+    free = limit["UnreservedConcurrentExecutions"] + (has or 0)
+    kept = min(UNRESERVED_MINIMUM, limit["ConcurrentExecutions"])
+    if free - wanted >= kept:
         return ""
     return (
         f"{wanted:,} executions are not reserved: the account has {limit['ConcurrentExecutions']:,} at a time, "
-        f"{limit['UnreservedConcurrentExecutions'] + (has or 0):,} of them without a reservation, and Lambda keeps "
-        f"{UNRESERVED_MINIMUM} of those for other functions. "
+        f"{free:,} of them without a reservation, and Lambda keeps {kept} of those for other functions. "
         "The pipeline works without; AWS raises the limit on request."
     )

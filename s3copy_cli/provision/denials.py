@@ -1,4 +1,4 @@
-"""Whether the policy of a bucket of the owner's would keep our function out of it, as far as that can be told. Pure.
+"""Whether the policy of a bucket would keep our function out of it, as far as that can be told. Pure.
 
 What AWS evaluates is more than this: a warning here is certain, silence is not.
 """
@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from s3copy_cli.config import Pipeline
-from s3copy_cli.provision.policy import DESTINATION_OBJECT_ACTIONS, SOURCE_OBJECT_ACTIONS
+from s3copy_cli.provision.policy import DESTINATION_OBJECT_ACTIONS, SOURCE_OBJECT_ACTIONS, TLS_STATEMENT_ID
 from s3copy_cli.provision.resources import Kind, RemoteState
 
 _LIST = ("s3:ListBucket",)
@@ -20,7 +20,7 @@ Known = Mapping[str, str | None]
 
 
 def describe_denials(pipeline: Pipeline, remote: RemoteState, role_arn: str = "") -> list[str]:
-    """What the policies of the owner's buckets certainly deny to the function, one sentence for each statement.
+    """What the policies of the two buckets certainly deny to the function, one sentence for each statement.
 
     Args:
         pipeline: whose function.
@@ -28,9 +28,8 @@ def describe_denials(pipeline: Pipeline, remote: RemoteState, role_arn: str = ""
         role_arn: the function's role, if it is not the pipeline's own.
     """
     return [
-        f"the policy of your {kind.value} {remote[kind].name}: {denial}"
+        f"the policy of {'your' if remote[kind].is_adopted else 'the'} {kind.value} {remote[kind].name}: {denial}"
         for kind in (Kind.SOURCE_BUCKET, Kind.DESTINATION_BUCKET)
-        if remote[kind].is_adopted
         for denial in denials_of(pipeline, kind, remote[kind].policy, role_arn or pipeline.role_arn)
     ]
 
@@ -58,7 +57,9 @@ def denials_of(pipeline: Pipeline, kind: Kind, document: Mapping[str, Any], role
     wanted = [*((action, f"{bucket_arn}/{_ANY_KEY}") for action in on_objects), *((a, bucket_arn) for a in _LIST)]
     said = []
     for number, statement in enumerate(_as_list(document.get("Statement")), 1):
-        if not isinstance(statement, Mapping) or not _is_certain(known, statement):
+        # Our own is put right where it is not as it ought to be.
+        is_ours = isinstance(statement, Mapping) and statement.get("Sid") == TLS_STATEMENT_ID
+        if is_ours or not isinstance(statement, Mapping) or not _is_certain(known, statement):
             continue
         denied = [action for action, resource in wanted if _covers(statement, action, resource)]
         if denied:

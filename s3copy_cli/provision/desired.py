@@ -23,7 +23,12 @@ from s3copy_cli.provision.package import HANDLER, Package
 from s3copy_cli.provision.policy import canonical, role_policy, tls_statement, trust_policy
 from s3copy_cli.provision.resources import DesiredResource, Kind
 from s3copy_cli.provision.settings import DAY_SECONDS, NO_BOUNDARY, Settings, settings_record
-from s3copy_cli.provision.triggers.wanted import Trigger, event_queue_access, trigger_resources
+from s3copy_cli.provision.triggers.wanted import (
+    Trigger,
+    check_reservation,
+    event_queue_access,
+    trigger_resources,
+)
 
 # The same for every pipeline.
 # 14 days is SQS's most; 2 retries and 6 hours are Lambda's (PutFunctionEventInvokeConfig).
@@ -143,11 +148,13 @@ def desired_state(
         is_reservable: whether Lambda would keep as many executions as are to be kept; else they stay as they are.
 
     Raises:
-        UsageError: Lambda has no room for the choices, or they are about a bucket that is the owner's.
+        UsageError: Lambda has no room for the choices, they contradict each other, or they are about a bucket that is
+            the owner's.
     """
     chosen = choices or Choices()
     settings, copying = chosen.settings, chosen.options
     check_environment_size(function_environment(pipeline, chosen))
+    check_reservation(Trigger(settings.trigger), settings.reserved_concurrency)
     document = wanted_role_policy(pipeline, chosen, keys)
     tags = {**pipeline.tags, **dict(settings.tags)}
     not_our_role = f"yours: {settings.role_arn}" if settings.role_arn else ""
@@ -200,6 +207,7 @@ def desired_state(
                 **(reserved if is_reservable else {}),
                 names.LOG_GROUP: pipeline.log_group,
                 names.LOG_FORMAT: "Text",
+                names.RECURSIVE_LOOPS: names.LOOPS_TERMINATE,
             },
         ),
         DesiredResource(

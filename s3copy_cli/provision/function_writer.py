@@ -28,13 +28,13 @@ from s3copy_cli.provision.triggers.reading import spare_permission_id
 
 _CODE = frozenset({names.CODE, names.ARCHITECTURE})
 # What is neither code nor configuration, but has calls of its own.
-_OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.TAGS})
-
+_OTHER_CALLS = frozenset({names.RESERVED_CONCURRENCY, names.RECURSIVE_LOOPS, names.TAGS})
 # How what somebody has added is taken away again (Lambda: UpdateFunctionConfiguration).
 _REMOVED: Mapping[str, Mapping[str, Any]] = {
     names.LAYERS: {"Layers": []},
     names.VPC: {"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}},
     names.FILE_SYSTEMS: {"FileSystemConfigs": []},
+    names.DEAD_LETTERS_TOO: {"DeadLetterConfig": {"TargetArn": ""}},
 }
 
 
@@ -78,6 +78,8 @@ class FunctionWriter:
                 self._update_configuration(changed)
         self._wait_until_active()
         self._ensure_reserved_concurrency(step)
+        if names.RECURSIVE_LOOPS in changed:
+            self._ensure_loops_end()
         ensure_tags(self.context, step)
 
     def ensure_async_invocation(self) -> None:
@@ -179,6 +181,14 @@ class FunctionWriter:
                     raise
                 # The pipeline works without.
                 self.context.on_wait(f"not reserved: {error.response.get('Error', {}).get('Message', '')}")
+
+    def _ensure_loops_end(self) -> None:
+        self.context.retry(
+            lambda: self.context.aws.lambda_.put_function_recursion_config(
+                FunctionName=self.context.pipeline.function_name, RecursiveLoop=names.LOOPS_TERMINATE
+            ),
+            propagation.is_update_in_progress,
+        )
 
     def _update_code(self) -> None:
         self.context.retry(

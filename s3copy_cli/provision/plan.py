@@ -289,6 +289,8 @@ def _unused_steps(pipeline: Pipeline, remote: RemoteState) -> list[Step]:
 _OBSERVED_ONLY = frozenset(
     {names.VERSIONING, names.BUCKET_KEY, names.BOUNDARY, names.RESERVED_CONCURRENCY, names.SWITCHED_BUCKET}
 )
+# Attributes that not everybody may read, and not every service has: what was not looked at is not known to differ.
+_MAYBE_UNREAD = frozenset({names.RECURSIVE_LOOPS})
 
 
 def _is_being_deleted(resource: RemoteResource) -> bool:
@@ -351,6 +353,8 @@ def _step(desired: DesiredResource, remote: RemoteResource) -> Step:
 
 
 def _is_satisfied(attribute: str, remote: Mapping[str, Any], wanted: Any) -> bool:
+    if attribute in _MAYBE_UNREAD and attribute not in remote:
+        return True
     actual = remote.get(attribute)
     if attribute == names.DEFAULT_ENCRYPTION:
         # A bucket whose owner chose a KMS key is not to be made weaker.

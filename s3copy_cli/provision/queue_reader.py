@@ -9,6 +9,7 @@ from typing import Any
 from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.notes import admitted_notes, queue_key_notes
 from s3copy_cli.provision.policy import canonical, find_statement
 from s3copy_cli.provision.reading import answer, parsed, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource
@@ -23,6 +24,7 @@ QUEUE_DEFAULTS = {
     names.DELAY_SECONDS: ("DelaySeconds", "0"),
     names.MESSAGE_BYTES: ("MaximumMessageSize", str(LEAST_MESSAGE_BYTES)),
     names.MOVED_ON: ("RedrivePolicy", ""),
+    names.REDRIVE_ALLOW: ("RedriveAllowPolicy", ""),
 }
 
 
@@ -46,6 +48,11 @@ class _Queue:
             **({names.MESSAGE_BYTES: int(most)} if most and int(most) < LEAST_MESSAGE_BYTES else {}),
         }
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What their owner should know of both."""
+        return queue_key_notes(self.values.get("KmsMasterKeyId"))
+
 
 def read_dead_letter_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     """The dead-letter queue.
@@ -66,19 +73,33 @@ def read_dead_letter_queue_and_policy(aws: Aws, pipeline: Pipeline) -> list[Remo
     found = _read_queue(aws, name)
     if found is None:
         return [RemoteResource(kind, name) for kind in (Kind.DEAD_LETTER_QUEUE, Kind.DEAD_LETTER_QUEUE_POLICY)]
-    problem = tag_problem(pipeline, found.tags)
-    moved_on = parsed(found.values.get("RedrivePolicy")).get("deadLetterTargetArn")
+    problem, document = tag_problem(pipeline, found.tags), parsed(found.values.get("Policy"))
     queue = RemoteResource(
         Kind.DEAD_LETTER_QUEUE,
         name,
         exists=True,
         is_ours=not problem,
-        # Who looks into it would count as a delivery, and have SQS move the message away.
-        attributes={**found.attributes, **({names.MOVED_ON: moved_on} if moved_on else {})},
+        attributes={**found.attributes, **_ways_out(pipeline, found)},
         problem=problem,
+        notes=(*found.notes, *admitted_notes(document, {DEAD_LETTER_STATEMENT_ID}, pipeline.account_id)),
     )
-    policy = _dead_letter_policy(pipeline, parsed(found.values.get("Policy")))
+    policy = _dead_letter_policy(pipeline, document)
     return [queue, replace(policy, is_ours=not problem, problem=problem)]
+
+
+def _ways_out(pipeline: Pipeline, found: _Queue) -> dict[str, Any]:
+    """What would take parked events away from the dead-letter queue, or keep them out; where it has that."""
+    # Who looks into it would count as a delivery, and have SQS move the message away.
+    moved_on = parsed(found.values.get("RedrivePolicy")).get("deadLetterTargetArn")
+    allowed = parsed(found.values.get("RedriveAllowPolicy"))
+    is_shut = allowed.get("redrivePermission") == "denyAll" or (
+        allowed.get("redrivePermission") == "byQueue"
+        and pipeline.event_queue_arn not in allowed.get("sourceQueueArns", [])
+    )
+    return {
+        **({names.MOVED_ON: moved_on} if moved_on else {}),
+        **({names.REDRIVE_ALLOW: canonical(allowed)} if is_shut else {}),
+    }
 
 
 def _dead_letter_policy(pipeline: Pipeline, policy: Mapping[str, Any] | None) -> RemoteResource:
@@ -119,6 +140,7 @@ def read_event_queue(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.DOCUMENT: canonical(parsed(policy)) if policy else None,
         },
         problem=problem,
+        notes=found.notes,
     )
 
 

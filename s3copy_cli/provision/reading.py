@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code
+from s3copy_cli.aws import error_code, is_denied
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 
 BUCKET_MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
@@ -21,6 +21,18 @@ def answer(call: Callable[[], Any], missing: frozenset[str]) -> Any:
         return call()
     except ClientError as error:
         if error_code(error) in missing:
+            return None
+        raise
+
+
+def if_offered(call: Callable[[], Any], missing: frozenset[str] = frozenset()) -> Any:
+    """What the call answers; None where there is no such thing, it may not be made, or the service does not know it."""
+    try:
+        return answer(call, missing)
+    except ClientError as error:
+        # Services that are like AWS answer a call they do not know with one of these and a code of their own.
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if is_denied(error) or status in {404, 405, 501}:
             return None
         raise
 

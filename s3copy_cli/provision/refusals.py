@@ -166,7 +166,7 @@ def refuse_overlap(bucket: str, overlap: str) -> None:
         raise OwnershipError(
             f"planning the trigger of bucket {bucket}",
             f"{overlap}, and S3 notifies only one of the same event",
-            "Remove that entry or limit it to other events or keys, or have both notified, e.g. by an SNS topic; "
+            "Remove that entry or limit it to other events or keys, or pass --trigger eventbridge, which may overlap; "
             "then run the command again.",
             code="TriggerOverlap",
         )

@@ -12,13 +12,14 @@ from urllib.parse import unquote
 from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 from s3copy_cli.deployed import ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
+from s3copy_cli.provision import notes
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_joined_bucket, read_unused_bucket
 from s3copy_cli.provision.choices import record_attributes
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
 from s3copy_cli.provision.policy import canonical, source_buckets_of
 from s3copy_cli.provision.queue_reader import read_dead_letter_queue_and_policy, read_event_queue
-from s3copy_cli.provision.reading import answer, tag_problem
+from s3copy_cli.provision.reading import answer, if_offered, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.tags import tag_attribute
 from s3copy_cli.provision.trigger_reader import read_trigger
@@ -57,10 +58,16 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         *_trigger_readers(aws, pipeline),
     ]
     doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
-    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers)) as pool:
+    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers) + 2) as pool:
+        loops_read = pool.submit(_read_recursive_loops, aws, pipeline)
+        role_notes_read = pool.submit(_read_role_notes, aws, pipeline)
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
+        loops, role_notes = loops_read.result(), role_notes_read.result()
     state = {resource.kind: resource for resource in found}
     function = state[Kind.FUNCTION]
+    if function.exists:
+        state[Kind.FUNCTION] = replace(function, attributes={**function.attributes, **loops})
+    state[Kind.ROLE] = replace(state[Kind.ROLE], notes=role_notes)
     state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function, state[Kind.ROLE_POLICY], state[Kind.RULE])
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
     if function.exists and not function.is_ours:
@@ -134,6 +141,7 @@ def read_log_group(aws: Aws, pipeline: Pipeline) -> RemoteResource:
                         names.TAGS: tag_attribute(tags),
                     },
                     problem=problem,
+                    notes=notes.log_group_notes(str(group.get("logGroupClass", ""))),
                 )
     return RemoteResource(Kind.LOG_GROUP, pipeline.log_group)
 
@@ -222,11 +230,12 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
 
 
 def _additions(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """What somebody has added to the function: code of others, and a network from which it may not reach S3."""
+    """What somebody has added: code of others, a network without a way to S3 perhaps, one more dead-letter queue."""
     found = {
         names.LAYERS: [str(layer.get("Arn")) for layer in configuration.get("Layers") or []],
         names.VPC: list((configuration.get("VpcConfig") or {}).get("SubnetIds") or []),
         names.FILE_SYSTEMS: [str(one.get("Arn")) for one in configuration.get("FileSystemConfigs") or []],
+        names.DEAD_LETTERS_TOO: (configuration.get("DeadLetterConfig") or {}).get("TargetArn"),
     }
     return {name: values for name, values in found.items() if values}
 
@@ -253,13 +262,31 @@ def _read_async_invocation(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     )
 
 
+def _read_recursive_loops(aws: Aws, pipeline: Pipeline) -> dict[str, Any]:
+    """What Lambda does about recursive loops of the function; {} where that cannot be looked at."""
+    found = if_offered(lambda: aws.lambda_.get_function_recursion_config(FunctionName=pipeline.function_name))
+    return {names.RECURSIVE_LOOPS: found.get("RecursiveLoop")} if found else {}
+
+
 def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
     answered = answer(lambda: aws.lambda_.get_policy(FunctionName=pipeline.function_name), FUNCTION_MISSING)
     document = json.loads(answered["Policy"]) if answered else None
-    return [
-        reading.permission_from(Kind.PERMISSION, pipeline.permission_id, document),
-        reading.permission_from(Kind.RULE_PERMISSION, pipeline.rule_permission_id, document),
-    ]
+    ours = {Kind.PERMISSION: pipeline.permission_id, Kind.RULE_PERMISSION: pipeline.rule_permission_id}
+    statements = {*ours.values(), *map(reading.spare_permission_id, ours.values())}
+    told = notes.admitted_notes(document, statements, pipeline.account_id)
+    return [replace(reading.permission_from(kind, name, document), notes=told) for kind, name in ours.items()]
+
+
+def _read_role_notes(aws: Aws, pipeline: Pipeline) -> tuple[str, ...]:
+    """Policies of the role that setup has not made; none where they may not be listed."""
+
+    def pages(operation: Any, key: str) -> list[Any]:
+        found = aws.iam.get_paginator(operation).paginate(RoleName=pipeline.role_name)
+        return if_offered(lambda: [one for page in found for one in page[key]], ROLE_MISSING) or []
+
+    inline: list[str] = pages("list_role_policies", "PolicyNames")
+    attached = [str(policy["PolicyName"]) for policy in pages("list_attached_role_policies", "AttachedPolicies")]
+    return notes.policy_notes(inline, attached, {pipeline.policy_name, pipeline.event_queue_policy_name})
 
 
 def _document(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 
 class Kind(str, Enum):
@@ -79,6 +79,7 @@ TAGS = "tags"
 BUCKET_KEY = "KMS key of the bucket"
 LOG_GROUP = "log group"
 LOG_FORMAT = "log format"
+RECURSIVE_LOOPS = "recursive loops"
 MAX_RETRIES = "retries"
 MAX_EVENT_AGE = "maximum event age seconds"
 ON_FAILURE = "on failure"
@@ -108,6 +109,9 @@ MOVED_ON = "moves messages on to"
 LAYERS = "layers"
 VPC = "VPC subnets"
 FILE_SYSTEMS = "file systems"
+DEAD_LETTERS_TOO = "dead letters also to"
+REDRIVE_ALLOW = "redrive allow policy"
+POLLERS = "provisioned pollers"
 
 # The value of VERSIONING under which a delete leaves the object behind as a version.
 VERSIONING_ENABLED = "Enabled"
@@ -117,6 +121,8 @@ STATE_PENDING = "pending"
 STATE_UPDATE_FAILED = "update failed"
 STATE_FAILED = "failed"
 STATE_DELETING = "deleting"
+# What Lambda does about a function that starts itself for ever (PutFunctionRecursionConfig); its default.
+LOOPS_TERMINATE: Final = "Terminate"
 
 
 @dataclass(frozen=True)
@@ -152,10 +158,11 @@ class RemoteResource:
         obstacle: why it cannot be made as desired although it is (or would be) ours, in words; "" where it can.
         changed_at: when it was made or last changed, for a role and a function; None where that is not known.
         is_adopted: it is the owner's, by their own choice; then it is not ours, and nothing is wrong with that.
-        policy: of a bucket of the owner's, its policy document; {} without one, or where it may not be read.
+        policy: of a bucket, its policy document; {} without one, or where it may not be read.
         notifications: for a trigger, the bucket's whole notification configuration.
         former_buckets: for a function, the source buckets it had before and in which our trigger may still be.
         lacking: the permission without which it could not be looked at; "" where it was.
+        notes: what its owner should know about it and setup leaves as it is, in words.
     """
 
     kind: Kind
@@ -171,6 +178,7 @@ class RemoteResource:
     notifications: Mapping[str, Any] = field(default_factory=dict)
     former_buckets: tuple[str, ...] = ()
     lacking: str = ""
+    notes: tuple[str, ...] = ()
 
 
 RemoteState = Mapping[Kind, RemoteResource]

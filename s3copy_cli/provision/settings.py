@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypedDict
 
-from s3copy_cli.errors import UsageError
+from s3copy_cli.errors import OptionError
 from s3copy_cli.provision.tags import tags_problem
 
 DAY_SECONDS = 86_400
@@ -170,13 +170,13 @@ def with_given(settings: Settings, given: GivenSettings) -> Settings:
     """The settings that hold from now on.
 
     Raises:
-        UsageError: AWS would refuse one of them; it names the option.
+        OptionError: AWS would refuse one of them.
     """
     for name, value in given.items():
         check = _CHECKS[name]
         problem = check.problem(value)
         if problem:
-            raise UsageError(f"reading {check.option}", problem, "See s3copy setup --help.")
+            raise OptionError(check.option, problem, "See s3copy setup --help.")
     return replace(settings, **given)
 
 

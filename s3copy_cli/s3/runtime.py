@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Callable
 
 from awscrt.auth import AwsCredentials, AwsCredentialsProvider, AwsSigningConfig
 from awscrt.io import ClientBootstrap, ClientTlsContext, DefaultHostResolver, EventLoopGroup, TlsContextOptions
@@ -63,22 +64,36 @@ class Runtime:
         # Two threads at once make two that are the same.
         if region not in self._signing:
             self._signing[region] = create_default_s3_signing_config(
-                region=region, credential_provider=AwsCredentialsProvider.new_delegate(self._sign_with)
+                region=region,
+                credential_provider=AwsCredentialsProvider.new_delegate(_signer(self._credentials, self._here)),
             )
         return self._signing[region]
 
-    def _sign_with(self) -> AwsCredentials:
-        """Called by the runtime for each request, in another of its threads than the call-backs."""
-        self.keep_thread_state()
-        return self._credentials()
-
     def keep_thread_state(self) -> None:
-        """Have Python remember the calling thread, which is one of the runtime's, until the process ends.
+        """Have Python remember the calling thread, which is one of the runtime's, until the process ends."""
+        _keep_thread_state(self._here)
 
-        Otherwise Python makes a thread state, with a stack of its own, for each call-back, and takes it down again:
-        four times for each request, and each time the system maps and unmaps memory. The count that is raised here and
-        never lowered is what keeps it (Python/C API, PyGILState_Ensure).
-        """
-        if not hasattr(self._here, "is_kept"):
-            self._here.is_kept = True
-            ctypes.pythonapi.PyGILState_Ensure()
+
+def _signer(credentials: Credentials, here: threading.local) -> Callable[[], AwsCredentials]:
+    """What the runtime calls for each request, in another of its threads than the call-backs.
+
+    It must not refer to the `Runtime`, which would then live as long as what it has made: for ever.
+    """
+
+    def sign() -> AwsCredentials:
+        _keep_thread_state(here)
+        return credentials()
+
+    return sign
+
+
+def _keep_thread_state(here: threading.local) -> None:
+    """See `Runtime.keep_thread_state`.
+
+    Otherwise Python makes a thread state, with a stack of its own, for each call-back, and takes it down again:
+    four times for each request, and each time the system maps and unmaps memory. The count that is raised here and
+    never lowered is what keeps it (Python/C API, PyGILState_Ensure).
+    """
+    if not hasattr(here, "is_kept"):
+        here.is_kept = True
+        ctypes.pythonapi.PyGILState_Ensure()

@@ -33,6 +33,10 @@ class Ready:
         environ = {**os.environ, "LANG": "C.UTF-8"}
         command = [sys.executable, str(Path(__file__))]
         self._process = subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        # Not select: this process may have more than 1024 files open.
+        self._ended = select.poll()
+        self._ended.register(self._process.stdout, select.POLLIN)
 
     def run(
         self, arguments: tuple[str, ...], *, environ: Mapping[str, str], folder: Path, timeout_seconds: float
@@ -53,7 +57,7 @@ class Ready:
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
         pid = self._answer()
-        if not select.select([self._process.stdout], [], [], timeout_seconds)[0]:
+        if not self._ended.poll(timeout_seconds * 1000):
             os.kill(pid, signal.SIGKILL)
             self._answer()
             raise subprocess.TimeoutExpired(["s3copy", *arguments], timeout_seconds)

@@ -12,23 +12,13 @@ import pytest
 
 from s3copy_cli.local import LocalAws
 
+from ..whole_buckets import state_of  # noqa: TID252 (shared with the functional tests)
+
 pytestmark = pytest.mark.e2e
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample.csv"
 HERE, THERE = "us-east-1", "eu-central-1"
 INBOX, ARCHIVE = "my-inbox", "my-archive"
-SETTINGS = (
-    "get_bucket_location",
-    "get_bucket_versioning",
-    "get_bucket_tagging",
-    "get_bucket_policy",
-    "get_bucket_lifecycle_configuration",
-    "get_bucket_encryption",
-    "get_public_access_block",
-    "get_bucket_ownership_controls",
-    "get_bucket_notification_configuration",
-    "list_multipart_uploads",
-)
 
 
 def test_two_buckets_of_the_owner_are_joined_and_left_as_they_were(
@@ -41,16 +31,7 @@ def test_two_buckets_of_the_owner_are_joined_and_left_as_they_were(
     regions = {INBOX: HERE, ARCHIVE: THERE}
 
     def settings_of(bucket: str) -> dict[str, Any]:
-        client = s3[regions[bucket]]
-
-        def read(operation: str) -> Any:
-            try:
-                answer = getattr(client, operation)(Bucket=bucket)
-            except client.exceptions.ClientError as error:
-                return error.response["Error"]["Code"]
-            return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
-
-        return {operation: read(operation) for operation in SETTINGS}
+        return state_of(s3[regions[bucket]], bucket)
 
     def versions_in(bucket: str) -> Any:
         answer = s3[regions[bucket]].list_object_versions(Bucket=bucket)

@@ -19,7 +19,7 @@ Account = Callable[[], dict[str, list[str]]]
 SOURCE = "s3copy-source-000000000000-us-east-1-an"
 DESTINATION = "s3copy-destination-000000000000-us-east-1-an"
 # More than one listing has; 5000 takes a minute.
-MANY = int(os.environ.get("S3COPY_TEST_MANY", "1500"))
+MANY = int(os.environ.get("S3COPY_TEST_MANY", "1250"))
 
 
 @pytest.fixture

@@ -35,6 +35,17 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         LoggingConfig={"LogFormat": "JSON", "LogGroup": "/other"},
         Layers=[layer],
         VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]},
+        DeadLetterConfig={"TargetArn": f"{queue}-other"},
+    )
+    lambda_.put_function_recursion_config(**FUNCTION, RecursiveLoop="Allow")
+    url = clients("sqs").get_queue_url(QueueName="s3copy-dead-letter")["QueueUrl"]
+    shut = {"redrivePermission": "denyAll"}
+    clients("sqs").set_queue_attributes(QueueUrl=url, Attributes={"RedriveAllowPolicy": json.dumps(shut)})
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    clients("iam").put_role_policy(
+        RoleName="s3copy-us-east-1",
+        PolicyName="theirs",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
     )
     lambda_.put_function_concurrency(**FUNCTION, ReservedConcurrentExecutions=3)
     # Or the function is still pending, which is drift too.
@@ -54,6 +65,9 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
         ("function", "reserved concurrency"): (3, None),
         ("function", "layers"): ([layer], None),
         ("function", "VPC subnets"): (["subnet-1"], None),
+        ("function", "dead letters also to"): (f"{queue}-other", None),
+        ("function", "recursive loops"): ("Allow", "Terminate"),
+        ("dead-letter queue", "redrive allow policy"): (json.dumps(shut), None),
         ("async invocation", "retries"): (0, 2),
         ("async invocation", "maximum event age seconds"): (60, 21_600),
         ("async invocation", "on failure"): (f"{queue}-other", queue),
@@ -61,7 +75,13 @@ def test_drift_is_named_with_old_and_new_and_mended(s3copy: Run, clients: Callab
     }
     assert changes(s3copy("plan", "--json", expect=3)) == expected
     assert changes(s3copy("setup", "--json", expect=0)) == expected
-    assert changes(s3copy("plan", "--json", expect=0)) == {}
+    again = s3copy("plan", "--json", expect=0)
+    assert changes(again) == {}
+    # What others gave the role stays, and is told.
+    (note,) = again.data["warnings"]
+    assert note == (
+        "role s3copy-us-east-1: it has policies that setup has not made, so the function may do more than copy: theirs"
+    )
 
 
 def test_an_event_queue_that_delays_or_loses_events_is_put_right(s3copy: Run, clients: Callable[[str], Any]) -> None:

@@ -75,10 +75,13 @@ def test_the_documented_policy_is_enough_for_the_whole_job(
 
     # Everything put right again, so that the updating calls are needed too.
     clients("lambda").update_function_configuration(FunctionName="s3copy", Timeout=3)
+    clients("lambda").put_function_recursion_config(FunctionName="s3copy", RecursiveLoop="Allow")
     clients("logs").delete_retention_policy(logGroupName="/aws/lambda/s3copy")
     clients("s3").delete_bucket_lifecycle(Bucket="s3copy-source-000000000000-us-east-1-an")
     copying = ("--propagate-deletes", "--destination-versioning", "--sync-tags")
     s3copy("setup", *copying, "--tag", "team=blue", "--log-retention", "never", expect=0, **person)
+    # What may not be looked at would be left.
+    assert clients("lambda").get_function_recursion_config(FunctionName="s3copy")["RecursiveLoop"] == "Terminate"
     s3copy("setup", "--no-tags", "--log-retention", "30", expect=0, **person)
     s3copy("plan", expect=0, **person)
 

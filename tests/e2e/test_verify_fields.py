@@ -7,61 +7,20 @@ embedded AWS cannot hold is in tests/functional/verify: test_fields.py (moto) an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from ..field_changes import BASE, BODY, CASES, OTHER, TAGS, Case, named  # noqa: TID252 (shared with the functional tests)
 
 pytestmark = pytest.mark.e2e
 
 SOURCE = "s3copy-source-000000000000-us-east-1-an"
 DESTINATION = "s3copy-destination-000000000000-us-east-1-an"
 
-BODY = b"a,b\n1,2\n"
-OTHER = BODY.replace(b"1", b"9")
-BASE: dict[str, Any] = {
-    "ContentType": "text/csv",
-    "ContentEncoding": "identity",
-    "ContentDisposition": "attachment",
-    "ContentLanguage": "de",
-    "CacheControl": "max-age=60",
-    "Expires": datetime(2030, 1, 1, tzinfo=timezone.utc),
-    "Metadata": {"owner": "me", "empty": "", "name": "=?UTF-8?B?w6TDtsO8?="},
-    "Tagging": "team=blue&empty=",
-    "StorageClass": "STANDARD_IA",
-    "ChecksumAlgorithm": "CRC32",
-}
-
-
 # The embedded AWS takes any key's name.
 KMS = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:us-east-1:000000000000:key/k"}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One change.
-
-    Attributes:
-        changes: how the copy is stored anew; None leaves an option out.
-        fields: what verify must name: "*" differs, "?" not comparable. Nothing else may be named.
-        body: the copy's bytes.
-        source: how the source differs from `BASE`.
-        outcome: what the object then is.
-        options: of verify.
-    """
-
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    fields: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = BODY
-    source: Mapping[str, Any] = field(default_factory=dict)
-    outcome: str = "*"
-    options: tuple[str, ...] = ("--tags",)
-
-
-def metadata(**entries: str | None) -> dict[str, Any]:
-    changed = {**BASE["Metadata"], **entries}
-    return {"Metadata": {name: value for name, value in changed.items() if value is not None}}
 
 
 def checksum(algorithm: str) -> Case:
@@ -71,31 +30,10 @@ def checksum(algorithm: str) -> Case:
     return Case(encrypted, {name: "*", "etag": "?"}, OTHER, source={"ChecksumAlgorithm": algorithm})
 
 
-CASES: dict[str, Case] = {
+ALL: dict[str, Case] = {
+    **CASES,
     "nothing": Case(outcome="="),
-    "bytes added": Case({}, {"size": "*", "etag": "*", "checksum-CRC32": "*"}, BODY + b"3,4\n"),
-    "bytes, size kept": Case({}, {"etag": "*", "checksum-CRC32": "*"}, OTHER),
-    "bytes, read": Case({}, {"etag": "*", "checksum-CRC32": "*", "content": "*"}, OTHER, options=("--prove-all",)),
-    "Content-Type": Case({"ContentType": "text/plain"}, {"Content-Type": "*"}),
-    "Content-Encoding": Case({"ContentEncoding": "gzip"}, {"Content-Encoding": "*"}),
-    "Content-Disposition": Case({"ContentDisposition": "inline"}, {"Content-Disposition": "*"}),
-    "Content-Language": Case({"ContentLanguage": "en"}, {"Content-Language": "*"}),
     "Content-Language gone": Case({"ContentLanguage": None}, {"Content-Language": "*"}),
-    "Cache-Control": Case({"CacheControl": "no-store"}, {"Cache-Control": "*"}),
-    "Expires": Case({"Expires": datetime(2030, 1, 2, tzinfo=timezone.utc)}, {"Expires": "*"}),
-    "Expires gone": Case({"Expires": None}, {"Expires": "*"}),
-    "metadata changed": Case(metadata(owner="you"), {"x-amz-meta-owner": "*"}),
-    "metadata in another case": Case(metadata(owner="Me"), {"x-amz-meta-owner": "*"}),
-    "metadata emptied": Case(metadata(owner=""), {"x-amz-meta-owner": "*"}),
-    "metadata gone": Case(metadata(owner=None), {"x-amz-meta-owner": "*"}),
-    "metadata added": Case(metadata(added="1"), {"x-amz-meta-added": "*"}),
-    "empty metadata gone": Case(metadata(empty=None), {"x-amz-meta-empty": "*"}),
-    "metadata outside ASCII": Case(metadata(name="=?UTF-8?B?w6Q=?="), {"x-amz-meta-name": "*"}),
-    "tag changed": Case({"Tagging": "team=red&empty="}, {"tag-team": "*"}),
-    "tag in another case": Case({"Tagging": "team=Blue&empty="}, {"tag-team": "*"}),
-    "tag gone": Case({"Tagging": "empty="}, {"tag-team": "*"}),
-    "empty tag gone": Case({"Tagging": "team=blue"}, {"tag-empty": "*"}),
-    "tag added": Case({"Tagging": "team=blue&empty=&new=1"}, {"tag-new": "*"}),
     "tag outside ASCII": Case({"Tagging": "team=bl%C3%BC&empty="}, {"tag-team": "*"}),
     "storage class": Case({"StorageClass": "STANDARD"}, {"storage-class": "*"}),
     "checksum CRC32": checksum("CRC32"),
@@ -115,10 +53,11 @@ CASES: dict[str, Case] = {
         options=("--level", "content"),
     ),
 }
+# Tags are compared with all of them, but where other options are tried.
+ALL = {name: case if case.options else replace(case, options=TAGS) for name, case in ALL.items()}
 # Tags are compared where they are asked for only.
 WITHOUT_TAGS = {"tag changed", "tag in another case", "tag gone", "empty tag gone", "tag added", "tag outside ASCII"}
 MISSING, EXTRA = "missing", "extra"
-SIGNS = {"differ": "*", "not_comparable": "?"}
 
 Answers = Mapping[tuple[str, ...], Mapping[str, Mapping[str, Any]]]
 
@@ -128,35 +67,28 @@ def answers(shared: Any) -> Answers:
     """What verify says of each object after the changes, by its options."""
     shared.s3copy("setup", "--storage-class", "keep", expect=0)
     s3 = shared.clients("s3")
-    for key, case in CASES.items():
+    for key, case in ALL.items():
         s3.put_object(Bucket=SOURCE, Key=key, Body=BODY, **{**BASE, **case.source})
     s3.put_object(Bucket=SOURCE, Key=MISSING, Body=BODY, **BASE)
     before = shared.s3copy("verify", "--wait", "120", "--tags", "--json", expect=0).data
-    assert before["counts"]["proved"] == len(CASES) + 1
+    assert before["counts"]["proved"] == len(ALL) + 1
 
-    for key, case in CASES.items():
-        changed = {**BASE, **case.source, **case.changes}
-        given = {option: value for option, value in changed.items() if value is not None}
-        s3.put_object(Bucket=DESTINATION, Key=key, Body=case.body, **given)
+    for key, case in ALL.items():
+        s3.put_object(Bucket=DESTINATION, Key=key, Body=case.body, **case.stored())
     s3.delete_object(Bucket=DESTINATION, Key=MISSING)
     s3.put_object(Bucket=DESTINATION, Key=EXTRA, Body=BODY, **BASE)
 
     found = {}
-    for options in dict.fromkeys(case.options for case in CASES.values()):
+    for options in dict.fromkeys(case.options for case in ALL.values()):
         data = shared.s3copy("verify", "--wait", "0", "--json", "--max-listed", "0", *options, expect=3).data
         found[options] = {entry["key"]: entry for entry in data["objects"]}
-        assert len(found[options]) == len(CASES) + 2
+        assert len(found[options]) == len(ALL) + 2
     return found
 
 
-def named(entry: Mapping[str, Any]) -> dict[str, str]:
-    """The fields that are named, with their signs."""
-    return {name: SIGNS[field["result"]] for name, field in entry.get("fields", {}).items()}
-
-
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ALL)
 def test_exactly_what_was_changed_is_named(answers: Answers, name: str) -> None:
-    case = CASES[name]
+    case = ALL[name]
     entry = answers[case.options][name]
     assert (named(entry), entry["sigil"]) == (case.fields, case.outcome)
 

@@ -42,6 +42,7 @@ PURE = [
     "provision/denials.py",
     "provision/desired.py",
     "provision/function_state.py",
+    "provision/notes.py",
     "provision/notifications.py",
     "provision/options.py",
     "provision/order.py",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from s3copy_cli.bucket_names import validate_bucket_name
+from s3copy_cli.bucket_names import broken_rule, validate_bucket_name
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import UsageError
+from s3copy_cli.provision.adoption import check_given_buckets
+from s3copy_cli.provision.choices import GivenChoices
 
 PIPELINE = Pipeline("s3copy", "123456789012", "eu-west-1")
 
@@ -19,10 +23,12 @@ def test_general_purpose_buckets(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("ab", "not a bucket's name"),
-        ("a b", "not a bucket's name"),
-        ("a..b", "not a bucket's name"),
-        ("-ab", "not a bucket's name"),
+        ("ab", "it has 2 characters, and names have 3 to 63"),
+        ("a" * 256, "it has 256 characters"),
+        ("a b", "it has ' ', and names have only a-z, 0-9, '-' and '.'"),
+        ("a..b", "two dots in a row"),
+        ("-ab", "begin and end with a letter or digit"),
+        ("ab.", "begin and end with a letter or digit"),
         ("fast--use1-az4--x-s3", "directory bucket"),
         ("tables--table-s3", "table bucket"),
         ("ap-abc-s3alias", "alias of an access point"),
@@ -40,6 +46,25 @@ def test_other_things_are_called_by_their_names(name: str, said: str) -> None:
     assert caught.value.doing == "reading --source-bucket"
     if "b-1" in name:
         assert caught.value.hint.endswith("--source-bucket b-1")
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"), [("A_B", "it has 'A'"), ("a_b", "it has '_'"), ("1.2.3.4", "IP address"), ("a" * 64, "64")]
+)
+def test_names_that_only_old_buckets_have_are_refused_where_none_can_be(name: str, rule: str) -> None:
+    assert rule in broken_rule(name)
+    with pytest.raises(UsageError) as caught:
+        validate_bucket_name(name, "--source-bucket", may_be_old=False)
+    assert caught.value.happened.startswith(f"{name!r} is not a bucket's name: ")
+    assert rule in caught.value.happened
+    assert caught.value.doing == "reading --source-bucket"
+    assert caught.value.hint
+    here = PIPELINE, replace(PIPELINE, region="us-east-1")
+    with pytest.raises(UsageError):
+        check_given_buckets(here[0], GivenChoices(source_bucket=name))
+    check_given_buckets(here[1], GivenChoices(source_bucket=name))
+    # The destination may be in another Region.
+    check_given_buckets(here[0], GivenChoices(destination_bucket=name))
 
 
 def test_a_bucket_is_adopted_if_its_name_is_not_the_derived_one() -> None:

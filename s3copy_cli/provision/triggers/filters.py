@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from s3copy_cli.errors import UsageError
+from s3copy_cli.errors import OptionError
 
 MAX_KEY_BYTES = 1024
 # EventBridge's quota for one event pattern, in characters.
@@ -24,20 +24,20 @@ def check_filter(prefix: str, suffix: str, destination_prefix: str) -> None:
     """Refuse what no key can begin or end with.
 
     Raises:
-        UsageError: naming the option.
+        OptionError: saying which.
     """
     for option, text in (("--prefix", prefix), ("--suffix", suffix), ("--destination-prefix", destination_prefix)):
         length = len(text.encode(errors="surrogatepass"))
         if length >= MAX_KEY_BYTES + (option != "--destination-prefix"):
-            raise UsageError(
-                f"reading {option}",
+            raise OptionError(
+                option,
                 f"it has {length:,} bytes, and a key has at most {MAX_KEY_BYTES:,}",
                 "Choose a shorter one.",
             )
         odd = next((character for character in text if not _can_be_in_a_key(character)), None)
         if odd is not None:
             # They could neither be a variable of the function nor be written in XML.
-            raise UsageError(f"reading {option}", f"it has the character {odd!a}", "Choose one without it.")
+            raise OptionError(option, f"it has the character {odd!a}", "Choose one without it.")
 
 
 def notification_filter(prefix: str, suffix: str) -> dict[str, str]:

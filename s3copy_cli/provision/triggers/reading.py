@@ -84,6 +84,7 @@ def read_mapping(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         return RemoteResource(Kind.EVENT_SOURCE_MAPPING, name)
     mapping = (alive or found)[0]
     filters = [one.get("Pattern", "") for one in mapping.get("FilterCriteria", {}).get("Filters", [])]
+    pollers = mapping.get("ProvisionedPollerConfig", {})
     return RemoteResource(
         Kind.EVENT_SOURCE_MAPPING,
         name,
@@ -97,6 +98,7 @@ def read_mapping(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.RESPONSE_TYPES: list(mapping.get("FunctionResponseTypes", [])),
             **({names.DUPLICATES: len(alive) - 1} if len(alive) > 1 else {}),
             **({names.FILTERS: filters} if filters else {}),
+            **({names.POLLERS: dict(pollers)} if pollers else {}),
         },
     )
 
@@ -137,12 +139,18 @@ def read_rule(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         attributes={
             names.STATE: names.STATE_ACTIVE if rule.get("State") == ENABLED else str(rule.get("State")).lower(),
             names.PATTERN: canonical_pattern(parsed(rule.get("EventPattern"))),
+            names.DESCRIPTION: rule.get("Description"),
             names.TAGS: tag_attribute(tags),
             **({names.SWITCHED_BUCKET: turned_on} if turned_on else {}),
             **({names.SCHEDULE: rule["ScheduleExpression"]} if rule.get("ScheduleExpression") else {}),
         },
         problem=problem,
     )
+
+
+def _other_target_notes(pipeline: Pipeline, targets: Sequence[Any]) -> tuple[str, ...]:
+    others = sorted(target["Arn"] for target in targets if target["Id"] != pipeline.rule_name)
+    return (f"the rule also has targets that setup has not made: {', '.join(others)}",) if others else ()
 
 
 def read_rule_target(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -152,7 +160,8 @@ def read_rule_target(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         ClientError: EventBridge failed, or refused to show it.
     """
     name = pipeline.rule_name
-    for target in list_targets(aws, pipeline):
+    targets = list_targets(aws, pipeline)
+    for target in targets:
         if target["Id"] == name:
             retries = target.get("RetryPolicy", {})
             odd = sorted(set(target) - {"Id", "Arn", "RetryPolicy", "DeadLetterConfig"})
@@ -169,6 +178,7 @@ def read_rule_target(aws: Aws, pipeline: Pipeline) -> RemoteResource:
                     # E.g. an InputTransformer: the function would not know the event any more.
                     **{key: target[key] for key in odd},
                 },
+                notes=_other_target_notes(pipeline, targets),
             )
     return RemoteResource(Kind.RULE_TARGET, name)
 
@@ -227,6 +237,8 @@ def _permission_words(statement: Mapping[str, Any]) -> dict[str, Any]:
         "action": statement.get("Action"),
         "source arn": conditions.get("aws:sourcearn"),
         "source account": conditions.get("aws:sourceaccount"),
+        # Others, e.g. a token, keep away whom the statement is for.
+        **{key: conditions[key] for key in sorted(conditions.keys() - {"aws:sourcearn", "aws:sourceaccount"})},
     }
 
 

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from s3copy_cli.config import Pipeline
+from s3copy_cli.errors import UsageError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.options import CopyOptions, trigger_events
 from s3copy_cli.provision.policy import Document, canonical
@@ -98,10 +99,29 @@ def trigger_resources(
     """
     # More batches at a time than executions would only be refused, and be delivered again.
     most = MAX_CONCURRENCY if reserved_concurrency is None else min(MAX_CONCURRENCY, reserved_concurrency)
-    chosen = _Chosen(pipeline, options, timeout_seconds, tags, not_our_role, max(most, LEAST_CONCURRENCY))
+    chosen = _Chosen(pipeline, options, timeout_seconds, tags, not_our_role, most)
     makers = {Trigger.S3: _direct, Trigger.SQS: _queued, Trigger.EVENTBRIDGE: _bridged}
     found: list[DesiredResource] = makers[trigger](chosen)
     return found
+
+
+def check_reservation(trigger: Trigger, reserved_concurrency: int | None) -> None:
+    """Refuse fewer executions than Lambda has batches under way: what it refuses then counts as delivered.
+
+    Args:
+        trigger: what starts the function.
+        reserved_concurrency: how many executions are to be kept for the function; None if none are.
+
+    Raises:
+        UsageError: messages would be parked that nobody has tried to copy.
+    """
+    if trigger is Trigger.SQS and reserved_concurrency is not None and reserved_concurrency < LEAST_CONCURRENCY:
+        raise UsageError(
+            "choosing trigger and concurrency",
+            f"with --trigger sqs Lambda has {LEAST_CONCURRENCY} batches under way at least, and the function would "
+            f"have {reserved_concurrency} execution: refused batches count as delivered, and get parked",
+            f"Reserve {LEAST_CONCURRENCY} or more, or none (--reserved-concurrency none), or take another trigger.",
+        )
 
 
 def permission_statement(pipeline: Pipeline) -> dict[str, str]:
@@ -165,6 +185,11 @@ def dead_letter_statement(pipeline: Pipeline) -> Document:
         "Resource": pipeline.queue_arn,
         "Condition": {"ArnEquals": {"aws:SourceArn": pipeline.rule_arn}},
     }
+
+
+def rule_description(pipeline: Pipeline) -> str:
+    """What the rule says that it is for."""
+    return f"s3copy pipeline {pipeline.name}: new objects of the source bucket"
 
 
 def wanted_pattern(pipeline: Pipeline, options: CopyOptions) -> dict[str, Any]:
@@ -241,6 +266,7 @@ def _bridged(chosen: _Chosen) -> list[DesiredResource]:
             {
                 names.STATE: names.STATE_ACTIVE,
                 names.PATTERN: canonical_pattern(wanted_pattern(pipeline, options)),
+                names.DESCRIPTION: rule_description(pipeline),
                 names.TAGS: chosen.tags,
             },
         ),

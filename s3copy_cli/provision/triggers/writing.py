@@ -31,6 +31,7 @@ from s3copy_cli.provision.triggers.wanted import (
     dead_letter_statement,
     event_queue_access,
     event_queue_policy,
+    rule_description,
     wanted_pattern,
 )
 
@@ -114,6 +115,9 @@ def ensure_mapping(context: Context, step: Step) -> None:
     if any(change.attribute == names.FILTERS for change in step.changes):
         # None: what a filter does not let pass, Lambda deletes from the queue.
         settings["FilterCriteria"] = {}
+    if any(change.attribute == names.POLLERS for change in step.changes):
+        # Lambda has either these or a maximum concurrency.
+        settings["ProvisionedPollerConfig"] = {}
     if {change.attribute for change in step.changes} - {names.STATE, names.DUPLICATES} or any(
         change.attribute == names.STATE and change.old != names.STATE_PENDING for change in step.changes
     ):
@@ -210,7 +214,7 @@ def ensure_rule(context: Context, step: Step) -> None:
             # As short as it can be: AWS counts its characters.
             EventPattern=pattern_text(pattern),
             State="ENABLED",
-            Description=f"s3copy pipeline {pipeline.name}: new objects of the source bucket",
+            Description=rule_description(pipeline),
             **({"Tags": tags} if is_new else {}),
         ),
         propagation.is_rule_busy,

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
+from moto.s3.models import S3Backend
 
 from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
@@ -135,3 +136,17 @@ def world() -> Iterator[Any]:
     with ExitStack() as stack:
         clients = (aws.s3, aws.lambda_, aws.iam, aws.sqs, aws.logs)
         yield World(aws, *(stack.enter_context(Stubber(client)) for client in clients))
+
+
+@pytest.fixture
+def buckets_tagged_at_birth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on AWS. moto forgets the tags of CreateBucket: whoever dies there would leave a bucket of somebody else."""
+    create = S3Backend.create_bucket
+
+    def create_tagged(self: Any, bucket_name: str, *arguments: Any, **keywords: Any) -> Any:
+        bucket = create(self, bucket_name, *arguments, **keywords)
+        if bucket_name.startswith("s3copy-"):
+            self.put_bucket_tagging(bucket_name, {"s3copy:pipeline": "s3copy"})
+        return bucket
+
+    monkeypatch.setattr(S3Backend, "create_bucket", create_tagged)

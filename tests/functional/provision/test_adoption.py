@@ -12,6 +12,8 @@ import pytest
 
 from s3copy_cli.config import Pipeline
 
+from ... import whole_buckets  # noqa: TID252 (shared with the end-to-end tests)
+
 Run = Callable[..., Any]
 REGION, ELSEWHERE = "eu-west-1", "eu-central-1"
 INBOX, ARCHIVE = "my-inbox", "my-archive"
@@ -69,30 +71,7 @@ def furnish(name: str, region: str = REGION) -> None:
 
 def state_of(name: str, region: str = REGION) -> dict[str, Any]:
     """All settings of a bucket and all versions in it."""
-    client = s3(region)
-
-    def read(operation: str) -> Any:
-        try:
-            answer = getattr(client, operation)(Bucket=name)
-        except client.exceptions.ClientError as error:
-            return error.response["Error"]["Code"]
-        return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
-
-    operations = (
-        "get_bucket_location",
-        "get_bucket_versioning",
-        "get_bucket_tagging",
-        "get_bucket_policy",
-        "get_bucket_lifecycle_configuration",
-        "get_bucket_encryption",
-        "get_public_access_block",
-        "get_bucket_ownership_controls",
-        "get_bucket_acl",
-        "get_bucket_notification_configuration",
-        "list_object_versions",
-        "list_multipart_uploads",
-    )
-    return {operation: read(operation) for operation in operations}
+    return whole_buckets.state_of(s3(region), name, (*whole_buckets.SETTINGS, "list_object_versions"))
 
 
 def notifications_of(name: str) -> dict[str, Any]:
@@ -351,6 +330,8 @@ def test_an_overlapping_entry_is_named_before_anything_is_changed(
     [
         (("--source-bucket", "nobody-s"), 1, "NoSuchBucket", ["nobody-s", "aws s3 mb s3://nobody-s"]),
         (("--destination-bucket", "nobody-s"), 1, "NoSuchBucket", ["destination bucket nobody-s"]),
+        (("--destination-bucket", "Old_Name"), 1, "NoSuchBucket", ["None can be created any more: it has 'O'"]),
+        (("--source-bucket", "Old_Name"), 2, "Usage", ["not a bucket's name: it has 'O'"]),
         (("--source-bucket", ARCHIVE), 1, "WrongRegion", [ELSEWHERE, REGION, f"--region {ELSEWHERE}"]),
         (("--source-bucket", INBOX, "--destination-bucket", INBOX), 2, "Usage", ["source and as destination"]),
         (("--source-bucket", "fast--euw1-az1--x-s3"), 2, "Usage", ["directory bucket"]),

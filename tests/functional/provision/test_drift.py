@@ -31,6 +31,7 @@ ELSEWHERE = {
     ("function", names.LOG_GROUP),
     ("function", names.LOG_FORMAT),
     ("function", names.STATE),
+    ("function", names.RECURSIVE_LOOPS),
     ("async invocation", names.MAX_RETRIES),
     ("async invocation", names.MAX_EVENT_AGE),
     ("async invocation", names.ON_FAILURE),

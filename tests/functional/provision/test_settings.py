@@ -264,7 +264,7 @@ def test_a_plan_makes_few_calls_and_only_reads(s3copy: Run, monkeypatch: pytest.
 
     monkeypatch.setattr(boto3.Session, "__init__", with_hook)
     s3copy("plan", expect=0)
-    assert len(calls) <= 33, calls
+    assert len(calls) <= 36, calls
     assert {call for call in calls if not call.startswith(("Get", "Head", "List", "Describe"))} == set()
 
 
@@ -282,17 +282,28 @@ def function_with(reserved: int | None) -> RemoteResource:
 
 
 @pytest.mark.parametrize(
-    ("unreserved", "has", "wanted", "is_refused"),
-    [(1000, None, 900, False), (1000, None, 901, True), (10, None, 1, True), (100, 5, 5, False), (100, 5, 6, True)],
+    ("limit", "unreserved", "has", "wanted", "problem"),
+    [
+        (1000, 1000, None, 900, ""),
+        (1000, 1000, None, 901, "keeps 100 of those"),
+        (1000, 100, 5, 5, ""),
+        # What the function has now is counted back.
+        (1000, 110, 5, 15, ""),
+        (1000, 110, 5, 16, "115 of them without a reservation"),
+        # Small accounts keep all they have.
+        (10, 10, None, 1, "10 at a time, 10 of them without a reservation, and Lambda keeps 10"),
+        (50, 50, None, 1, "keeps 50 of those"),
+    ],
 )
 def test_an_account_that_is_too_small_is_known_before(
-    stubbed: Aws, unreserved: int, has: int | None, wanted: int, is_refused: bool
+    stubbed: Aws, limit: int, unreserved: int, has: int | None, wanted: int, problem: str
 ) -> None:
-    limit = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}
+    answered = {"ConcurrentExecutions": limit, "UnreservedConcurrentExecutions": unreserved}
     with Stubber(stubbed.lambda_) as lambda_:
-        lambda_.add_response("get_account_settings", {"AccountLimit": limit})
-        problem = concurrency_problem(stubbed, function_with(has), wanted)
-        assert bool(problem) == is_refused
+        lambda_.add_response("get_account_settings", {"AccountLimit": answered})
+        found = concurrency_problem(stubbed, function_with(has), wanted)
+        assert problem in found
+        assert bool(found) == bool(problem)
         assert concurrency_problem(stubbed, function_with(None), None) == ""
         if wanted != has:
             lambda_.assert_no_pending_responses()
@@ -301,6 +312,11 @@ def test_an_account_that_is_too_small_is_known_before(
 def test_who_may_not_look_at_the_account_finds_out_by_trying(stubbed: Aws, world: Any) -> None:
     with Stubber(stubbed.lambda_) as lambda_:
         lambda_.add_client_error("get_account_settings", "AccessDeniedException", http_status_code=403)
+        assert concurrency_problem(stubbed, function_with(None), 5) == ""
+        # A service that does not have the call, or does not say.
+        lambda_.add_client_error("get_account_settings", "404", http_status_code=404)
+        assert concurrency_problem(stubbed, function_with(None), 5) == ""
+        lambda_.add_response("get_account_settings", {"AccountLimit": {}})
         assert concurrency_problem(stubbed, function_with(None), 5) == ""
         lambda_.add_client_error("get_account_settings", "ServiceException")
         with pytest.raises(AwsError):

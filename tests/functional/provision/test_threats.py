@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 import pytest
+from botocore import xform_name
 
 from s3copy_cli.config import Pipeline
 
@@ -49,6 +52,52 @@ def test_every_s3_call_that_can_carries_the_expected_owner(s3copy: Run, unowned_
     s3copy("setup", *OPTIONS, expect=0)
     s3copy("teardown", "--yes", expect=0)
     assert unowned_calls == []
+
+
+def test_so_do_those_about_buckets_of_the_owner_s(
+    s3copy: Run, unowned_calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boto3.client("s3", region_name="eu-west-1").create_bucket(
+        Bucket="inbox", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    original = boto3.Session.client
+
+    def without_region(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        # Where HEAD does not tell the Region, S3 is asked for it.
+        made = original(self, *arguments, **keywords)
+        made.meta.events.register("after-call.s3.HeadBucket", lambda parsed, **_: parsed.pop("BucketRegion", None))
+        return made
+
+    monkeypatch.setattr(boto3.Session, "client", without_region)
+    unowned_calls.clear()
+    s3copy("setup", "--source-bucket", "inbox", expect=0)
+    s3copy("teardown", "--yes", expect=0)
+    assert unowned_calls == []
+
+
+def test_no_line_of_the_program_asks_s3_without_naming_the_owner() -> None:
+    """Also where no test comes by: the calls in the source itself."""
+    model = botocore.session.get_session().get_service_model("s3")
+    owned = {
+        xform_name(name)
+        for name in model.operation_names
+        if (shape := model.operation_model(name).input_shape) and "ExpectedBucketOwner" in shape.members
+    }
+    # Of this one the address is looked at, and it is never sent.
+    owned.remove("get_object_torrent")
+    looked_at, unowned = 0, []
+    for path in sorted((*(ROOT / "s3copy_cli").rglob("*.py"), *(ROOT / "lambda_handler").rglob("*.py"))):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            # boto3 takes no positional arguments; what has any is a method of our own of that name.
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and not call.args:
+                if call.func.attr not in owned:
+                    continue
+                looked_at += 1
+                # A call with ** is seen by the tests above.
+                if not {keyword.arg for keyword in call.keywords} & {"ExpectedBucketOwner", None}:
+                    unowned.append(f"{path.name}:{call.lineno} {call.func.attr}")
+    assert looked_at > 20
+    assert unowned == []
 
 
 def allowed(document: Any) -> Iterator[tuple[str, str]]:

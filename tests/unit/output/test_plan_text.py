@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from s3copy_cli.output.plan_text import counts_line, print_plan
+from s3copy_cli.output.plan_text import confirmation_lines, counts_line, print_plan
 from s3copy_cli.provision.plan import Action, Change, Plan, Step
 from s3copy_cli.provision.resources import Kind
 
@@ -70,3 +70,15 @@ def test_what_is_no_document_is_told_as_it_is() -> None:
     assert printed(None, policy("a")).startswith("policy document: (unset) -> {")
     # The same texts in another order: nothing is added or taken away, and yet it is not the same.
     assert printed(policy("a", "b"), policy("b", "a")).startswith("policy document: {")
+
+
+def test_who_has_to_agree_sees_what_stays_apart_from_what_goes() -> None:
+    gone = Step(Kind.FUNCTION, "f", Action.DELETE)
+    steps = (Step(Kind.SOURCE_BUCKET, "invoices", Action.KEEP, "it is yours"), gone)
+    assert confirmation_lines(Plan(steps)) == [
+        "This will be removed, with all that is in it:",
+        "  - function f",
+        "This stays:",
+        "  = source bucket invoices (it is yours)",
+    ]
+    assert confirmation_lines(Plan((gone,))) == ["This will be removed, with all that is in it:", "  - function f"]

@@ -74,7 +74,7 @@ def test_documents_without_statements(document: dict[str, Any]) -> None:
     assert denials_of(PIPELINE, Kind.SOURCE_BUCKET, document, ROLE) == []
 
 
-def test_only_the_owner_s_buckets_are_looked_at_and_the_role_may_be_theirs() -> None:
+def test_both_buckets_are_looked_at_and_the_role_may_be_theirs() -> None:
     theirs = "arn:aws:iam::123456789012:role/theirs"
     statement = {
         "Sid": "OnlyTheirs",
@@ -89,6 +89,9 @@ def test_only_the_owner_s_buckets_are_looked_at_and_the_role_may_be_theirs() -> 
         Kind.SOURCE_BUCKET: RemoteResource(Kind.SOURCE_BUCKET, "in", is_adopted=True, policy=policy),
         Kind.DESTINATION_BUCKET: RemoteResource(Kind.DESTINATION_BUCKET, "out", policy=policy),
     }
-    expected = "the policy of your source bucket in: statement OnlyTheirs denies the function s3:ListBucket"
-    assert describe_denials(PIPELINE, remote) == [expected]
+    denied = "statement OnlyTheirs denies the function s3:ListBucket"
+    assert describe_denials(PIPELINE, remote) == [
+        f"the policy of your source bucket in: {denied}",
+        f"the policy of the destination bucket out: {denied}",
+    ]
     assert describe_denials(PIPELINE, remote, theirs) == []

@@ -18,6 +18,7 @@ from s3copy_cli.provision.notifications import (
     with_eventbridge,
     without_entry,
 )
+from s3copy_cli.provision.triggers.filters import notification_filter
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
 OURS = trigger_entry(PIPELINE)
@@ -76,6 +77,18 @@ def test_prefixes_and_suffixes_both_have_to_overlap(one: dict[str, str], other: 
     event = "s3:ObjectCreated:Put"
     configuration = {"TopicConfigurations": [entry(event, **other, TopicArn="t")]}
     assert bool(describe_overlap(configuration, {**entry(event, **one), "Id": "ours"})) is overlaps
+
+
+def test_prefixes_that_differ_only_in_what_s3_encodes_overlap() -> None:
+    """S3 is told as much of a prefix as is the same in every encoding (triggers/filters.py)."""
+
+    def told(name: str, prefix: str) -> dict[str, Any]:
+        pipeline = Pipeline(name, "123456789012", "eu-west-1")
+        return trigger_entry(pipeline, **notification_filter(prefix, ""))
+
+    theirs = {"LambdaFunctionConfigurations": [told("first", "year=2025/")]}
+    assert "first-copy" in describe_overlap(theirs, told("second", "year=2026/"))
+    assert describe_overlap(theirs, told("second", "month=1/")) == ""
 
 
 def test_merging_replaces_ours_and_keeps_everybody_else_s() -> None:

@@ -166,10 +166,20 @@ def test_teardown_stops_events_before_it_takes_what_follows_them() -> None:
     assert order.index(Kind.EVENT_SOURCE_MAPPING) < order.index(Kind.FUNCTION) < order.index(Kind.EVENT_QUEUE)
 
 
-@pytest.mark.parametrize(("reserved", "concurrency"), [(None, 10), (50, 10), (5, 5), (1, 2), (0, 2)])
+@pytest.mark.parametrize(("reserved", "concurrency"), [(None, 10), (50, 10), (5, 5), (2, 2)])
 def test_no_more_batches_at_a_time_than_executions(reserved: int | None, concurrency: int) -> None:
     state = desired("sqs", reserved_concurrency=reserved)
     assert state.resources[Kind.EVENT_SOURCE_MAPPING].attributes[names.MAX_CONCURRENCY] == concurrency
+
+
+def test_fewer_executions_than_batches_are_refused() -> None:
+    for reserved in (0, 1):
+        with pytest.raises(UsageError) as refused:
+            desired("sqs", reserved_concurrency=reserved)
+        assert "2 batches under way at least" in refused.value.happened
+        assert "--reserved-concurrency none" in refused.value.hint
+        for trigger in ("s3", "eventbridge"):
+            desired(trigger, reserved_concurrency=reserved)
 
 
 def test_the_queue_knows_the_time_out_and_names_nobody_but_the_bucket() -> None:

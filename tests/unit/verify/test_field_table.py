@@ -16,10 +16,11 @@ from s3copy_cli.verify.content import ContentComparer
 
 ROOT = Path(__file__).parents[3]
 DOCUMENT = (ROOT / "docs" / "verify.md").read_text(encoding="utf-8")
+TESTS = ROOT / "tests"
 FILES = {
-    "embedded AWS": ROOT / "tests" / "e2e" / "test_verify_fields.py",
-    "moto": ROOT / "tests" / "functional" / "verify" / "test_fields.py",
-    "fake server": ROOT / "tests" / "functional" / "verify" / "test_fields_of_a_fake_server.py",
+    "embedded AWS": (TESTS / "e2e" / "test_verify_fields.py", TESTS / "field_changes.py"),
+    "moto": (TESTS / "functional" / "verify" / "test_fields.py", TESTS / "field_changes.py"),
+    "fake server": (TESTS / "functional" / "verify" / "test_fields_of_a_fake_server.py",),
 }
 PATTERNS = {"checksum-": "checksum-ALGORITHM", "x-amz-meta-": "x-amz-meta-NAME", "tag-": "tag-NAME"}
 
@@ -78,7 +79,7 @@ def test_the_tables_name_the_fields_of_the_code() -> None:
 def test_every_field_is_shown_somewhere_by_a_case_that_there_is() -> None:
     for row in rows("| field | embedded AWS"):
         assert any(row[place] for place in FILES), row["field"]
-        for place, path in FILES.items():
-            cases = path.read_text(encoding="utf-8")
+        for place, paths in FILES.items():
+            cases = "".join(path.read_text(encoding="utf-8") for path in paths)
             for case in re.findall(r"`([^`]+)`", row[place]):
                 assert f'"{case}": ' in cases, (row["field"], place, case)
