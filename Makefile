@@ -23,7 +23,7 @@ model: $(VENV)/.installed-dev
 # Every command dies at each of its calls, before and after it; make test tries a few. Some minutes.
 crash-points: $(VENV)/.installed-dev
 	S3COPY_TEST_CRASH_POINTS=all $(BIN)/python -m pytest tests/e2e/test_crash_points.py \
-		tests/functional/provision/test_crash_points.py $(PYTEST_OPTIONS)
+		tests/functional/provision/test_crash_points.py tests/functional/provision/test_overtaken.py $(PYTEST_OPTIONS)
 
 # A few minutes; not part of the tests.
 mutation: $(VENV)/.installed-mutation

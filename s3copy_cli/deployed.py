@@ -97,6 +97,7 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
     Raises:
         NotSetUpError: there is no such function.
         OwnershipError: a function of that name exists and is not ours.
+        S3CopyError: it does not say which buckets it joins, or says the same one twice.
     """
     doing = f"looking for pipeline {pipeline.name} in {pipeline.region}"
     with translate_errors(doing, region=aws.region):
@@ -119,6 +120,15 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
             f"aws lambda tag-resource --resource {pipeline.function_arn} --tags {OWNERSHIP_TAG}={pipeline.name}",
         )
     variables = answer["Configuration"].get("Environment", {}).get("Variables", {})
+    missing = [name for name in (ENV_SOURCE_BUCKET, ENV_DESTINATION_BUCKET) if name not in variables]
+    if missing:
+        # Not the pipeline's own buckets, then: they may be others, and look as if all was well.
+        raise S3CopyError(
+            doing,
+            f"the function's variables {' and '.join(missing)} are missing, so it is not known what it joins",
+            f"Somebody has deleted them. {setup_command} says how to go on.",
+            code="UnreadableSettings",
+        )
     pipeline = recorded_pipeline(pipeline, variables)
     if pipeline.source_bucket == pipeline.destination_bucket:
         raise S3CopyError(

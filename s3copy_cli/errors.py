@@ -91,6 +91,12 @@ class OwnershipError(S3CopyError):
     default_code = "NotOurs"
 
 
+class OvertakenError(S3CopyError):
+    """Somebody else has changed the pipeline while the command was at it; whatever else failed, failed for that."""
+
+    default_code = "Overtaken"
+
+
 class AwsError(S3CopyError):
     """AWS refused or failed a call.
 

@@ -89,15 +89,19 @@ class Calls:
         return [Point(call, is_answered) for call in sorted(self.made) for is_answered in (False, True)]
 
 
+def call_name(model: Any, params: Any) -> str:
+    """What botocore is about to call, and about what."""
+    path = _UUID.sub("ID", params.get("url_path", "").rstrip("/"))
+    return f"{model.service_model.service_name}:{model.name} {path}".rstrip()
+
+
 @contextmanager
 def watching(calls: Calls) -> Iterator[None]:
     """Every call that begins in this block goes through `calls`: boto3's, and those of the data plane that delete."""
     original = boto3.Session.__init__
 
     def before(model: Any, params: Any, context: dict[str, Any], **_: Any) -> None:
-        path = _UUID.sub("ID", params.get("url_path", "").rstrip("/"))
-        what = f"{model.service_model.service_name}:{model.name} {path}".rstrip()
-        context["crashing"] = calls.before(what, is_reading=model.name.startswith(READING))
+        context["crashing"] = calls.before(call_name(model, params), is_reading=model.name.startswith(READING))
 
     def after(context: dict[str, Any], **_: Any) -> None:
         calls.after(context.get("crashing", ""))
@@ -146,8 +150,14 @@ def run(*arguments: str, calls: Calls | None = None, expect: int | None = 0) -> 
     Raises:
         CrashError: it died where `calls` says.
     """
+    with watching(calls or Calls()):
+        return run_unwatched(*arguments, expect=expect)
+
+
+def run_unwatched(*arguments: str, expect: int | None = 0) -> Said:
+    """Run a command line in this process."""
     out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), watching(calls or Calls()):
+    with redirect_stdout(out), redirect_stderr(err):
         exit_code = int(run_program(list(arguments), os.environ))
     said = Said(exit_code, out.getvalue(), err.getvalue())
     assert "Traceback" not in said.stderr, said

@@ -27,11 +27,13 @@ def deploy(app: App, dry_run: bool) -> Result:
     from s3copy_cli.provision.checks import concurrency_problem
     from s3copy_cli.provision.choices import recorded_choices
     from s3copy_cli.provision.plan import plan_deploy
+    from s3copy_cli.provision.refusals import refuse_lost_settings
     from s3copy_cli.provision.remote import read_remote_state
 
     pipeline, function = read_pipeline(app)
-    remote = read_remote_state(app.aws, pipeline, function)
     choices = recorded_choices(function)
+    remote = read_remote_state(app.aws, pipeline, function)
+    refuse_lost_settings(remote)
     problem = concurrency_problem(app.aws, function, choices.settings.reserved_concurrency)
     if problem:
         app.terminal.warn(problem)

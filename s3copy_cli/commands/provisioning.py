@@ -17,17 +17,26 @@ from s3copy_cli.provision import remote as world
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.adoption import check_given_buckets, find_buckets
 from s3copy_cli.provision.checks import concurrency_problem, role_warning
-from s3copy_cli.provision.choices import Choices, GivenChoices, recorded_choices, resolve
+from s3copy_cli.provision.choices import Choices, GivenChoices, record_attributes, recorded_choices, resolve
 from s3copy_cli.provision.denials import describe_denials
-from s3copy_cli.provision.desired import HANDOVER_SECONDS, BucketKeys, DesiredState, desired_state
+from s3copy_cli.provision.desired import (
+    HANDOVER_SECONDS,
+    BucketKeys,
+    DesiredState,
+    desired_state,
+    function_environment,
+)
 from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.kms import COPIES, SOURCE_OBJECTS, find_bucket_key, find_key
 from s3copy_cli.provision.notes import describe_notes
 from s3copy_cli.provision.package import build_package
 from s3copy_cli.provision.plan import Plan, plan_setup
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.record import Record
+from s3copy_cli.provision.refusals import refuse_lost_settings
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import Settings, option_of, settings_record
+from s3copy_cli.provision.unseen import describe_unseen, find_unseen
 
 
 @dataclass(frozen=True)
@@ -92,9 +101,12 @@ def make_plan(
     """
     check_given_buckets(app.pipeline, given)
     _, function = read_pipeline(app)
-    choices = resolve(given, recorded_choices(function, reset_settings=given.reset_settings))
+    recorded = recorded_choices(function, reset_settings=given.reset_settings)
+    choices = resolve(given, recorded)
     pipeline = find_buckets(app.aws, app.pipeline, choices)
     remote = world.read_remote_state(app.aws, pipeline, function)
+    if not given.reset_settings:
+        refuse_lost_settings(remote)
     found = _look_up(app, pipeline, choices, remote, check_role=check_role)
     desired = desired_for(
         app,
@@ -105,7 +117,9 @@ def make_plan(
         handover_seconds=handover_seconds,
     )
     plan = plan_setup(desired, remote, app.command("setup"))
-    warnings = [*found.warnings, *describe_notes(desired, remote)]
+    warnings, unseen = [*found.warnings, *describe_notes(desired, remote)], find_unseen(remote).expected
+    if function.is_ours and unseen and recorded.settings.trigger != choices.settings.trigger:
+        warnings.append(f"What is not looked at of the old trigger stays: {describe_unseen(unseen)}")
     for warning in warnings:
         app.terminal.warn(warning)
     return Planned(found.choices, desired, plan, warnings)
@@ -152,6 +166,12 @@ def execute(app: App, desired: DesiredState, plan: Plan) -> None:
     Executor(
         aws=app.aws,
         desired=desired,
+        record=Record(
+            app.aws,
+            desired.pipeline,
+            wanted=record_attributes(function_environment(desired.pipeline, desired.choices)),
+            planned=plan.recorded,
+        ),
         patience=patience(),
         on_step=lambda step: app.terminal.say(step_line(step)),
         on_wait=lambda line: app.terminal.say(f"    {line}"),

@@ -49,7 +49,7 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
         settings_facts,
     )
     from s3copy_cli.output.plan_text import counts_line, plan_data, print_plan
-    from s3copy_cli.provision.plan import Action
+    from s3copy_cli.provision.plan import Action, has_older_objects
     from s3copy_cli.provision.resources import Kind
 
     planned = make_plan(app, given_choices(parameters), handover_seconds=parameters["handover_seconds"])
@@ -72,8 +72,10 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
         width = max(len(name) for name, _ in facts)
         for name, value in facts:
             console.print(f"  {name:<{width}}  {safe(value)}", soft_wrap=True)
-        if pipeline.adopted_source_bucket and plan.pending:
-            console.print(f"To bring over what is in that bucket already: {app.command('repair')}", soft_wrap=True)
+        if has_older_objects(plan, pipeline, choices.options):
+            console.print(
+                f"To bring over what is in the source bucket already: {app.command('repair')}", soft_wrap=True
+            )
         # Of a pipeline that has worked before, what happened in between is what matters.
         is_new = any(step.kind is Kind.FUNCTION and step.action is Action.CREATE for step in plan.steps)
         next_line = f"upload {_sample(choices.options)}" if is_new or not plan.pending else "verify"

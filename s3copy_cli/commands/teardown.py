@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option(
     "--source-bucket",
     metavar="BUCKET",
-    help="Take the pipeline's trigger out of this bucket of yours, if the function that says so is gone.",
+    help="Take the pipeline's trigger out of this bucket of yours, if no function says so any more.",
 )
 def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool, source_bucket: str | None) -> Result:
     """Remove everything that setup built, with all objects in both buckets.
@@ -54,22 +54,33 @@ def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool
     from s3copy_cli.commands.provisioning import read_pipeline
     from s3copy_cli.output.plan_text import plan_data
     from s3copy_cli.provision.plan import plan_teardown
+    from s3copy_cli.provision.refusals import refuse_unknown_source
     from s3copy_cli.provision.remote import read_remote_state
+    from s3copy_cli.provision.unseen import describe_unseen, find_unseen, unseen_error
 
     pipeline, function = read_pipeline(app)
     if source_bucket:
         validate_bucket_name(source_bucket, "--source-bucket")
         pipeline = pipeline.joining(source_bucket, pipeline.destination_bucket, pipeline.destination_region)
     state = read_remote_state(app.aws, pipeline, function)
+    if not source_bucket:
+        refuse_unknown_source(state, app.command("teardown"))
     plan = plan_teardown(state, keep_data=keep_data)
+    unseen = find_unseen(state)
     outcomes: list[Removed] = []
     drained: list[Drained] = []
     if plan.pending and not dry_run:
         if not yes:
             _confirm(app, plan)
         outcomes = _execute(app, pipeline, plan, lambda: None if no_drain else drained.append(_drain(app, state)))
+    if unseen.others:
+        app.terminal.warn(f"Not looked at: {describe_unseen(unseen.others)}. The pipeline has no such trigger.")
     failures = [outcome for outcome in outcomes if outcome.error is not None]
+    problems = [Problem.from_error(outcome.error) for outcome in failures if outcome.error]
+    if unseen.expected:
+        problems.append(Problem.from_error(unseen_error(pipeline, unseen.expected)))
     remaining = _remaining(plan, outcomes)
+    is_known = not unseen.expected
     data = {
         "pipeline": app.pipeline.name,
         "dry_run": dry_run,
@@ -81,14 +92,18 @@ def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool
             if outcome.error is None
         ],
         "remaining": [{"resource": kind, "name": name, "reason": why} for kind, name, why in remaining],
+        "not_looked_at": [
+            {"resource": one.kind.value, "name": one.name, "permission": one.lacking}
+            for one in (*unseen.expected, *unseen.others)
+        ],
     }
     return Result(
         data=data,
         text=lambda console: _text(
-            console, app, plan, remaining, dry_run=dry_run, removed=len(outcomes) - len(failures)
+            console, app, plan, remaining, dry_run=dry_run, removed=len(outcomes) - len(failures), is_known=is_known
         ),
-        exit_code=ExitCode.FAILED if failures else ExitCode.OK,
-        problems=[Problem.from_error(outcome.error) for outcome in failures if outcome.error],
+        exit_code=ExitCode.FAILED if problems else ExitCode.OK,
+        problems=problems,
     )
 
 
@@ -222,14 +237,22 @@ def _remaining(plan: Plan, outcomes: list[Removed]) -> list[tuple[str, str, str]
 
 
 def _text(
-    console: Console, app: App, plan: Plan, remaining: list[tuple[str, str, str]], *, dry_run: bool, removed: int
+    console: Console,
+    app: App,
+    plan: Plan,
+    remaining: list[tuple[str, str, str]],
+    *,
+    dry_run: bool,
+    removed: int,
+    is_known: bool,
 ) -> None:
     from s3copy_cli.output.plan_text import counts_line, print_plan
     from s3copy_cli.output.safe import safe
 
     name = app.pipeline.name
     if not plan.steps:
-        console.print(f"There is nothing of pipeline {name} in {app.pipeline.region}: nothing to remove.")
+        if is_known:
+            console.print(f"There is nothing of pipeline {name} in {app.pipeline.region}: nothing to remove.")
         return
     if dry_run:
         print_plan(console, plan)
@@ -238,7 +261,8 @@ def _text(
     if removed:
         console.print(f"Removed {removed} resources of pipeline {name}.")
     if not remaining:
-        console.print("Nothing of it is left.")
+        if is_known:
+            console.print("Nothing of it is left.")
         return
     console.print("Still there:")
     for kind, resource, why in remaining:

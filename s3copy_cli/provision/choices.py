@@ -5,17 +5,34 @@ Order of precedence: option, variable, file (these three are a `GivenChoices`), 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from s3copy_cli.deployed import ENV_DESTINATION_BUCKET, ENV_SETTINGS, ENV_SOURCE_BUCKET
+from s3copy_cli.deployed import (
+    ENV_DESTINATION_BUCKET,
+    ENV_EXPECTED_BUCKET_OWNER,
+    ENV_PIPELINE,
+    ENV_SETTINGS,
+    ENV_SOURCE_BUCKET,
+)
 from s3copy_cli.errors import S3CopyError, UsageError
 from s3copy_cli.provision import resources as names
-from s3copy_cli.provision.options import CopyOptions, GivenOptions, chosen_options, deployed_options, option_environment
+from s3copy_cli.provision.options import (
+    OPTION_VARIABLES,
+    CopyOptions,
+    GivenOptions,
+    chosen_options,
+    deployed_options,
+    option_attributes,
+    option_environment,
+)
 from s3copy_cli.provision.resources import RemoteResource
 from s3copy_cli.provision.settings import (
     GivenSettings,
     RecordError,
     Settings,
+    read_record,
     record_text,
     recorded_settings,
     settings_record,
@@ -24,6 +41,10 @@ from s3copy_cli.provision.settings import (
 
 # Lambda: all variables of a function together.
 ENVIRONMENT_MAX_BYTES = 4096
+# What setup writes whatever was chosen: where one of these is missing, somebody has deleted more than that.
+ALWAYS_RECORDED = (ENV_PIPELINE, ENV_SOURCE_BUCKET, ENV_DESTINATION_BUCKET, ENV_EXPECTED_BUCKET_OWNER)
+# Variables of the function that a plan shows as attributes of their own.
+_WORDED_VARIABLES = OPTION_VARIABLES | {ENV_SETTINGS}
 
 
 @dataclass(frozen=True)
@@ -70,7 +91,8 @@ def recorded_choices(function: RemoteResource, *, reset_settings: bool = False) 
         reset_settings: take the settings' defaults, whatever is recorded.
 
     Raises:
-        S3CopyError: the record cannot be read. Nothing is assumed then: it may have a role or a limit in it.
+        S3CopyError: the record cannot be read, or is not there any more. Nothing is assumed then: it may have had
+            buckets of the owner's, a role or a limit in it.
     """
     if function.exists and not function.is_ours:
         # Whatever somebody else's function has there is no choice of ours.
@@ -80,17 +102,41 @@ def recorded_choices(function: RemoteResource, *, reset_settings: bool = False) 
     buckets = variables.get(ENV_SOURCE_BUCKET, ""), variables.get(ENV_DESTINATION_BUCKET, "")
     if reset_settings:
         return Choices(options, Settings(), *buckets)
+    missing = [name for name in ALWAYS_RECORDED if function.exists and name not in variables]
+    if missing:
+        raise lost_record(function, f"its variables {', '.join(missing)} are missing, which setup always writes")
     try:
-        settings = recorded_settings(function.attributes.get(names.SETTINGS, {}))
+        settings = recorded_settings(function.attributes.get(names.SETTINGS) or {})
     except RecordError as error:
         raise S3CopyError(
-            f"reading what was chosen for the function {function.name}",
+            _reading(function),
             f"its variable {ENV_SETTINGS} cannot be read: {error}",
             "If a newer s3copy wrote it, use that one. Else run setup with --reset-settings and with every setting "
             "that is not to have its default.",
             code="UnreadableSettings",
         ) from error
     return Choices(options, settings, *buckets)
+
+
+def lost_record(function: RemoteResource, happened: str) -> S3CopyError:
+    """The error for a function of ours from which somebody has deleted what was chosen.
+
+    Args:
+        function: the function.
+        happened: by what that is seen.
+    """
+    return S3CopyError(
+        _reading(function),
+        f"{happened}; so what was chosen is not known any more",
+        "Put its variables back, if you know them (aws lambda update-function-configuration). Else run setup with "
+        "--reset-settings and with every option that is not to have its default: --source-bucket and "
+        "--destination-bucket if the buckets are yours, --trigger, --prefix and the like.",
+        code="UnreadableSettings",
+    )
+
+
+def _reading(function: RemoteResource) -> str:
+    return f"reading what was chosen for the function {function.name}"
 
 
 def resolve(given: GivenChoices, recorded: Choices) -> Choices:
@@ -114,10 +160,17 @@ def resolve(given: GivenChoices, recorded: Choices) -> Choices:
 
 
 def choice_environment(choices: Choices) -> dict[str, str]:
-    """The function's variables for these choices; a default has none."""
-    record = settings_record(choices.settings)
-    recorded = {ENV_SETTINGS: record_text(record)} if record else {}
-    return {**option_environment(choices.options), **recorded}
+    """The function's variables for these choices; an option's default has none, the settings are always there."""
+    return {**option_environment(choices.options), ENV_SETTINGS: record_text(settings_record(choices.settings))}
+
+
+def record_attributes(variables: Mapping[str, str]) -> dict[str, Any]:
+    """The function's variables in the words of a plan."""
+    return {
+        names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in _WORDED_VARIABLES},
+        **option_attributes(variables),
+        names.SETTINGS: read_record(variables[ENV_SETTINGS] or "{}") if ENV_SETTINGS in variables else None,
+    }
 
 
 def check_environment_size(environment: dict[str, str]) -> None:

@@ -13,27 +13,26 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import Pipeline
-from s3copy_cli.deployed import ENV_SETTINGS, ENV_SOURCE_BUCKET, recorded_trigger
-from s3copy_cli.errors import S3CopyError
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_writer import BucketWriter
 from s3copy_cli.provision.context import Context, make_clients
 from s3copy_cli.provision.desired import QUEUE_RETENTION_SECONDS, DesiredState
 from s3copy_cli.provision.function_writer import FunctionWriter
+from s3copy_cli.provision.order import BUILD_NEEDS, all_needs
 from s3copy_cli.provision.parallel import Outcome, raise_failures, stoppable, take_in_parallel
 from s3copy_cli.provision.plan import Action, Plan, Step
 from s3copy_cli.provision.policy import trust_policy
 from s3copy_cli.provision.propagation import Patience
 from s3copy_cli.provision.queue_reader import QUEUE_DEFAULTS, read_dead_letter_queue
 from s3copy_cli.provision.queue_writer import create_queue
+from s3copy_cli.provision.record import Record, watched
 from s3copy_cli.provision.removal import Remover
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.trigger_writer import ensure_switch, ensure_trigger
 from s3copy_cli.provision.triggers import writing
 from s3copy_cli.provision.triggers.removing import TriggerRemover
-from s3copy_cli.provision.triggers.wanted import TRIGGER_KINDS
 from s3copy_cli.s3 import Bucket
 
 
@@ -44,6 +43,7 @@ class Executor:
     Attributes:
         aws: where.
         desired: what each resource is to become.
+        record: what the function records, which others may be changing.
         patience: how long to wait for AWS where it needs time.
         on_step: called after each step that changed something, in the thread that called `execute`.
         on_wait: called with a line when waiting for AWS begins, from any thread.
@@ -51,6 +51,7 @@ class Executor:
 
     aws: Aws
     desired: DesiredState
+    record: Record
     patience: Patience
     on_step: Callable[[Step], None]
     on_wait: Callable[[str], None]
@@ -69,61 +70,65 @@ class Executor:
         Raises:
             AwsError: naming the step; running the command again goes on from there.
             OwnershipError: something that is not ours has appeared since the plan was made; it is untouched.
+            OvertakenError: another setup has chosen otherwise, or somebody is removing the pipeline.
             SeveralFailuresError: more than one step failed.
         """
+        if not plan.pending:
+            return
         make_clients(self.aws)
         raise_failures(
             take_in_parallel(plan.pending, self._take, self._on_done, self._stop, goes_on=lambda _: False),
         )
+        # Whoever was overtaken while it wrote has perhaps broken what the other one had built.
+        self._check_record(f"looking at pipeline {self.pipeline.name} once more")
 
     def _take(self, step: Step) -> None:
         if step.action is Action.DELETE:
+            # The old trigger was waited for for minutes: another setup may need by now what is to go.
+            self._check_record(_doing(step))
             self._keep_events(step)
-            if step.kind in {*TRIGGER_KINDS, Kind.FORMER_TRIGGER}:
-                self._refuse_other_choice(step)
-            self._remover.remove(step)
+            self._remover(step).remove(step)
             return
-        verb = "creating" if step.action is Action.CREATE else "updating"
-        with translate_errors(f"{verb} the {step.kind.value} {step.name}", region=self.aws.region):
-            WRITERS[step.kind](self, step)
+        doing = _doing(step)
+        with translate_errors(doing, region=self.aws.region):
+            try:
+                WRITERS[step.kind](self, step)
+            except ClientError as error:
+                explained = self.record.explained(doing, error)
+                if explained is None:
+                    raise
+                if _relies_on_record(step):
+                    self.record.check(doing)
+                raise explained from error
+
+    def _check_record(self, doing: str) -> None:
+        with translate_errors(doing, region=self.aws.region):
+            self.record.check(doing)
 
     def _keep_events(self, step: Step) -> None:
         """Another trigger has taken over, but what the event queue holds has come by this one."""
         if step.kind not in {Kind.EVENT_SOURCE_MAPPING, Kind.EVENT_QUEUE}:
             return
-        remover = TriggerRemover(self.aws, self.pipeline, self._context(step).patience)
+        remover = TriggerRemover(self.aws, self.pipeline, self._patience(step))
         is_taken = step.kind is Kind.EVENT_SOURCE_MAPPING
-        with translate_errors(f"removing the {step.kind.value} {step.name}", region=self.aws.region):
+        with translate_errors(_doing(step), region=self.aws.region):
             if is_taken:
                 remover.resume_mapping()
             # The queue is looked at once more: the mapping may have been gone before, or an event have come late.
             remover.wait_until_drained(is_taken=is_taken)
 
-    def _refuse_other_choice(self, step: Step) -> None:
-        """Stop if another setup needs by now what is to go: the old trigger was waited for for minutes.
-
-        Raises:
-            S3CopyError: saying what has been chosen.
-        """
-        doing = f"removing the {step.kind.value} {step.name}"
-        with translate_errors(doing, region=self.aws.region):
-            found = self.aws.lambda_.get_function_configuration(FunctionName=self.pipeline.function_name)
-        variables = found.get("Environment", {}).get("Variables", {})
-        now = variables.get(ENV_SOURCE_BUCKET, ""), recorded_trigger(variables.get(ENV_SETTINGS, ""))
-        if now != (self.pipeline.source_bucket, self.desired.settings.trigger):
-            raise S3CopyError(
-                doing,
-                f"another setup has meanwhile chosen the source bucket {now[0]} and the trigger {now[1]}",
-                "What it may need was left. When it has ended, run setup once more: it keeps its choice and clears up.",
-                code="ChosenOtherwise",
-            )
-
-    @property
-    def _remover(self) -> Remover:
+    def _remover(self, step: Step) -> Remover:
         def refuse(bucket: Bucket) -> list[str]:
             return [f"setup does not empty {bucket.name}"]
 
-        return Remover(self.aws, self.pipeline, self.patience, refuse, lambda _: None, stop=self._stop)
+        return Remover(self.aws, self.pipeline, self._patience(step), refuse, lambda _: None, stop=self._stop)
+
+    def _patience(self, step: Step) -> Patience:
+        """Waiting that ends once it is in vain."""
+        patience = stoppable(self.patience, self._stop)
+        if not _relies_on_record(step):
+            return patience
+        return watched(patience, lambda: self.record.check(_doing(step)))
 
     def _on_done(self, outcome: Outcome) -> None:
         if outcome.error is None:
@@ -134,7 +139,7 @@ class Executor:
         return Context(
             self.aws,
             self.desired,
-            stoppable(self.patience, self._stop),
+            self._patience(step),
             lambda line: self.on_wait(f"{step.kind.value}: {line}"),
         )
 
@@ -142,7 +147,7 @@ class Executor:
         return BucketWriter(self._context(step))
 
     def _function(self, step: Step) -> FunctionWriter:
-        return FunctionWriter(self._context(step))
+        return FunctionWriter(self._context(step), self.record)
 
     def _ensure_log_group(self, step: Step) -> None:
         logs, context = self.aws.logs, self._context(step)
@@ -244,6 +249,16 @@ class Executor:
                 raise
             # An entry that came between the look and the call: looking again names it.
             ensure_trigger(context)
+
+
+def _doing(step: Step) -> str:
+    verb = {Action.CREATE: "creating", Action.UPDATE: "updating", Action.DELETE: "removing"}.get(step.action)
+    return f"{verb or 'waiting for'} the {step.kind.value} {step.name}"
+
+
+def _relies_on_record(step: Step) -> bool:
+    """Whether a step is taken for what the function records already."""
+    return step.action is Action.DELETE or Kind.FUNCTION in all_needs(step.kind, BUILD_NEEDS)
 
 
 TRIGGER_WRITERS: dict[Kind, Callable[[Context, Step], None]] = {

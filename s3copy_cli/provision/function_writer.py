@@ -20,9 +20,11 @@ from s3copy_cli.provision.desired import (
 )
 from s3copy_cli.provision.function_state import function_state, function_state_reason
 from s3copy_cli.provision.plan import Action, Step
+from s3copy_cli.provision.record import Record
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.tag_writer import ensure_tags
 from s3copy_cli.provision.trigger_writer import remember_former_source
+from s3copy_cli.provision.triggers.reading import spare_permission_id
 
 _CODE = frozenset({names.CODE, names.ARCHITECTURE})
 # What is neither code nor configuration, but has calls of its own.
@@ -38,9 +40,15 @@ _REMOVED: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True)
 class FunctionWriter:
-    """Takes the steps that are about the function."""
+    """Takes the steps that are about the function.
+
+    Attributes:
+        context: the surroundings of the step.
+        record: what the function records, which another setup may be changing.
+    """
 
     context: Context
+    record: Record
 
     def ensure(self, step: Step) -> None:
         """Create the function or send what differs, and wait until it is in force.
@@ -48,6 +56,7 @@ class FunctionWriter:
         Raises:
             OwnershipError: there is one by now, and it is not ours.
             AwsError: Lambda could not bring it into force, or patience ended first.
+            OvertakenError: another setup has recorded something else meanwhile, or the function has gone.
         """
         changed = {change.attribute for change in step.changes} - {names.STATE}
         for change in step.changes:
@@ -88,17 +97,30 @@ class FunctionWriter:
 
     def ensure_permission(self, step: Step) -> None:
         """Let the source bucket, or the rule, start the function."""
+        changes = {change.attribute: change.old for change in step.changes}
+        spare = spare_permission_id(step.name)
+        if changes.get(names.STATEMENT) is not None:
+            # No call replaces a statement. Until the new one is there, the spare one admits whoever starts the
+            # function: EventBridge does not try again what it is not allowed to do.
+            if names.DUPLICATES in changes:
+                self._remove_permission(spare)
+            self._add_permission(step, spare)
+            self._remove_permission(step.name)
+        if step.action is Action.CREATE or names.STATEMENT in changes:
+            self._add_permission(step, step.name)
+        if changes:
+            self._remove_permission(spare)
+
+    def _add_permission(self, step: Step, statement_id: str) -> None:
         name, lambda_ = self.context.pipeline.function_name, self.context.aws.lambda_
         wanted = self.context.desired.resources[step.kind].attributes[names.STATEMENT]
         # EventBridge names no account besides that in the rule's ARN.
         account = {"SourceAccount": wanted["source account"]} if wanted["source account"] else {}
-        if step.action is Action.UPDATE:
-            lambda_.remove_permission(FunctionName=name, StatementId=step.name)
         try:
             self.context.retry(
                 lambda: lambda_.add_permission(
                     FunctionName=name,
-                    StatementId=step.name,
+                    StatementId=statement_id,
                     Action=wanted["action"],
                     Principal=wanted["principal"],
                     SourceArn=wanted["source arn"],
@@ -107,7 +129,18 @@ class FunctionWriter:
                 propagation.is_update_in_progress,
             )
         except lambda_.exceptions.ResourceConflictException:
-            self.context.on_wait(f"the permission {step.name} appeared meanwhile")
+            self.context.on_wait(f"the permission {statement_id} appeared meanwhile")
+
+    def _remove_permission(self, statement_id: str) -> None:
+        name, lambda_ = self.context.pipeline.function_name, self.context.aws.lambda_
+        try:
+            self.context.retry(
+                lambda: lambda_.remove_permission(FunctionName=name, StatementId=statement_id),
+                propagation.is_update_in_progress,
+            )
+        except lambda_.exceptions.ResourceNotFoundException:
+            # Another setup was faster.
+            return
 
     def _create(self, step: Step) -> None:
         pipeline, lambda_ = self.context.pipeline, self.context.aws.lambda_
@@ -122,9 +155,10 @@ class FunctionWriter:
                 propagation.any_of(propagation.is_role_not_assumable_yet, propagation.is_function_being_deleted),
             )
         except lambda_.exceptions.ResourceConflictException:
-            # Another setup was faster. Its code and settings are the next plan's business, as long as it is ours.
+            # Another setup was faster. Its code is the next plan's business, as long as it has chosen the same.
             found = self.context.adopt(step, lambda: remote.read_function(self.context.aws, pipeline))
             if found.attributes[names.STATE] != names.STATE_DELETING:
+                self.record.refuse_other(found.attributes, f"creating the function {step.name}")
                 return
             self._wait_until_gone(step)
             self._create(step)
@@ -168,11 +202,20 @@ class FunctionWriter:
         self._wait_until_active()
 
     def _update_configuration(self, changed: set[str]) -> None:
-        removed = {key: value for name in changed for key, value in _REMOVED.get(name, {}).items()}
+        settings = self._settings()
+        settings |= {key: value for name in changed for key, value in _REMOVED.get(name, {}).items()}
+
+        def update() -> None:
+            # Not over what somebody has chosen since the plan was made, also not between this look and the call.
+            revision = self.record.revision_to_replace(f"updating the function {settings['FunctionName']}")
+            as_seen: Any = {"RevisionId": revision} if revision else {}
+            self.context.aws.lambda_.update_function_configuration(**settings, **as_seen)
+
         self.context.retry(
-            lambda: self.context.aws.lambda_.update_function_configuration(**self._settings(), **removed),
+            update,
             propagation.any_of(
                 propagation.is_update_in_progress,
+                propagation.is_revision_outdated,
                 propagation.is_role_not_assumable_yet,
                 propagation.is_visibility_timeout_not_seen_yet,
             ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from s3copy_cli.errors import CredentialsError, S3CopyError, SeveralFailuresError
+from s3copy_cli.errors import CredentialsError, OvertakenError, S3CopyError, SeveralFailuresError
 from s3copy_cli.provision.order import needs_of
 from s3copy_cli.provision.plan import Step
 from s3copy_cli.provision.propagation import Patience
@@ -126,10 +126,10 @@ def raise_failures(outcomes: Sequence[Outcome]) -> None:
         if not isinstance(failure, S3CopyError):
             raise failure
         errors.append(failure)
-    refused = next((error for error in errors if isinstance(error, CredentialsError)), None)
-    if refused is not None:
+    reason = next((error for error in errors if isinstance(error, CredentialsError | OvertakenError)), None)
+    if reason is not None:
         # The others failed for the same reason.
-        raise refused
+        raise reason
     if len(errors) == 1:
         raise errors[0]
     if errors:

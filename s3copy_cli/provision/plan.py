@@ -8,10 +8,12 @@ from enum import Enum
 from typing import Any
 
 from s3copy_cli.config import Pipeline
+from s3copy_cli.deployed import ENV_DESTINATION_BUCKET, ENV_SOURCE_BUCKET
 from s3copy_cli.errors import NotSetUpError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.desired import DesiredState, wanted_entry
 from s3copy_cli.provision.notifications import describe_overlap
+from s3copy_cli.provision.options import CopyOptions
 from s3copy_cli.provision.refusals import (
     SHARED_KINDS,
     refuse_failed_function,
@@ -70,9 +72,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in the order in which they are to be taken."""
+    """Steps in the order in which they are to be taken.
+
+    Attributes:
+        steps: the steps.
+        recorded: what the function was when the plan was made, in the words of `resources`; None without one.
+    """
 
     steps: tuple[Step, ...]
+    recorded: Mapping[str, Any] | None = None
 
     @property
     def pending(self) -> tuple[Step, ...]:
@@ -147,7 +155,7 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
         remote = {**remote, **gone}
     built = tuple(_step_of(kind, desired, remote) for kind in desired.resources)
     left = (*_former_steps(pipeline, remote), *_unused_steps(pipeline, remote))
-    plan = Plan((*built, *_hand_over(desired, remote), *left))
+    plan = Plan((*built, *_hand_over(desired, remote), *left), _recorded(remote))
     for step in plan.pending:
         if step.kind is Kind.FUNCTION:
             refuse_failed_function(pipeline, remote[Kind.FUNCTION])
@@ -156,6 +164,26 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
             refuse_unwritable(pipeline.source_bucket, trigger.obstacle)
             refuse_overlap(pipeline.source_bucket, describe_overlap(trigger.notifications, wanted_entry(desired)))
     return plan
+
+
+def has_older_objects(plan: Plan, pipeline: Pipeline, options: CopyOptions) -> bool:
+    """Whether there may be objects that are to be copied from now on, and whose events came before that.
+
+    Args:
+        plan: what setup did.
+        pipeline: with the buckets that it joins now.
+        options: about copying, as they are now.
+    """
+    if any(step.kind is Kind.SOURCE_BUCKET and step.action is Action.CREATE for step in plan.steps):
+        return False
+    before = plan.recorded
+    if before is None:
+        return True
+    variables, buckets = before.get(names.ENVIRONMENT, {}), (pipeline.source_bucket, pipeline.destination_bucket)
+    is_elsewhere = (variables.get(ENV_SOURCE_BUCKET), variables.get(ENV_DESTINATION_BUCKET)) != buckets
+    is_as_narrow = options.prefix.startswith(before.get(names.PREFIX, ""))
+    is_as_narrow = is_as_narrow and options.suffix.endswith(before.get(names.SUFFIX, ""))
+    return is_elsewhere or not is_as_narrow or options.destination_prefix != before.get(names.DESTINATION_PREFIX, "")
 
 
 def plan_deploy(desired: DesiredState, remote: RemoteState, setup_command: str) -> Plan:
@@ -178,7 +206,7 @@ def plan_deploy(desired: DesiredState, remote: RemoteState, setup_command: str) 
                 f"Build the pipeline with: {setup_command}",
             )
     refuse_failed_function(pipeline, remote[Kind.FUNCTION])
-    return Plan(tuple(_step_of(kind, desired, remote) for kind in DEPLOY_KINDS))
+    return Plan(tuple(_step_of(kind, desired, remote) for kind in DEPLOY_KINDS), _recorded(remote))
 
 
 def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
@@ -204,15 +232,30 @@ def plan_teardown(remote: RemoteState, *, keep_data: bool) -> Plan:
     return Plan(tuple(steps))
 
 
+def _recorded(remote: RemoteState) -> Mapping[str, Any] | None:
+    function = remote[Kind.FUNCTION]
+    return function.attributes if function.exists else None
+
+
 def _hand_over(desired: DesiredState, remote: RemoteState) -> tuple[Step, ...]:
     """What goes of the triggers that were not chosen, once the chosen one is in force."""
     found = [remote[kind] for kind in TRIGGER_KINDS if kind in remote and kind not in desired.resources]
     why = f"the trigger is {desired.settings.trigger}"
-    old = [Step(one.kind, one.name, Action.DELETE, why) for one in found if one.exists and one.is_ours]
+    old = [
+        # What is to go with it.
+        Step(one.kind, one.name, Action.DELETE, why, _duplicates(one))
+        for one in found
+        if one.exists and one.is_ours
+    ]
     if not old or not desired.handover_seconds:
         return tuple(old)
     why = "until the new trigger is in force, and what the old one has begun has arrived"
     return (Step(Kind.HANDOVER, f"{desired.handover_seconds:.0f} seconds", Action.WAIT, why), *old)
+
+
+def _duplicates(found: RemoteResource) -> tuple[Change, ...]:
+    count = found.attributes.get(names.DUPLICATES)
+    return (Change(names.DUPLICATES, count, None),) if count else ()
 
 
 def former_buckets(step: Step) -> list[str]:

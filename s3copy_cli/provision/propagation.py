@@ -34,6 +34,11 @@ def is_update_in_progress(error: ClientError) -> bool:
     return error_code(error) == "ResourceConflictException" and ("in progress" in message or "pending" in message)
 
 
+def is_revision_outdated(error: ClientError) -> bool:
+    """A function that has changed since its revision was read (Lambda: PreconditionFailedException)."""
+    return error_code(error) == "PreconditionFailedException"
+
+
 def is_function_being_deleted(error: ClientError) -> bool:
     """A function whose deletion has not ended (Lambda: ResourceConflictException, State "Deleting")."""
     return error_code(error) == "ResourceConflictException" and "deleting" in _message(error)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
+from s3copy_cli.deployed import ENV_SETTINGS, ENV_SOURCE_BUCKET
 from s3copy_cli.errors import OwnershipError, S3CopyError
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.choices import lost_record
 from s3copy_cli.provision.desired import DesiredState
 from s3copy_cli.provision.resources import DesiredResource, Kind, RemoteResource, RemoteState
+from s3copy_cli.provision.settings import Settings
 
 # What may be there without being ours, and in nobody's way.
 SHARED_KINDS = frozenset({Kind.EVENTBRIDGE_SWITCH})
@@ -48,6 +51,55 @@ def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource], doing: s
                 f"the {resource.kind.value} {resource.name} exists, and {resource.problem}",
                 _foreign_hint(pipeline, resource),
             )
+
+
+def refuse_lost_settings(remote: RemoteState) -> None:
+    """Stop if the settings are not recorded any more, although they were not all by default.
+
+    Without any record a function is fine that has everything by default: that is how s3copy recorded that at first.
+
+    Raises:
+        S3CopyError: naming by what it is seen.
+    """
+    function, default = remote[Kind.FUNCTION], Settings()
+    if not function.is_ours or function.attributes.get(names.SETTINGS) is not None:
+        return
+    by_default = {
+        names.MEMORY: default.memory_mb,
+        names.TIMEOUT: default.timeout_seconds,
+        names.RUNTIME: default.runtime,
+        names.ARCHITECTURE: default.architecture,
+        names.RESERVED_CONCURRENCY: default.reserved_concurrency,
+    }
+    found = {name: function.attributes.get(name) for name in by_default}
+    signs = [f"{name} is {found[name]}" for name in by_default if found[name] != by_default[name]]
+    signs += [
+        f"there is the {one.kind.value} {one.name}"
+        for one in (remote[Kind.EVENT_SOURCE_MAPPING], remote[Kind.RULE])
+        if one.is_ours
+    ]
+    if signs:
+        raise lost_record(function, f"its variable {ENV_SETTINGS} is missing, and {', '.join(signs)}")
+
+
+def refuse_unknown_source(remote: RemoteState, teardown_command: str) -> None:
+    """Stop a teardown that would leave our trigger in a bucket that it does not know.
+
+    Raises:
+        S3CopyError: the function does not say what it copies from, and the pipeline has no source bucket of its own.
+    """
+    function = remote[Kind.FUNCTION]
+    is_known = ENV_SOURCE_BUCKET in function.attributes.get(names.ENVIRONMENT, {})
+    is_found = remote[Kind.FORMER_TRIGGER].exists or remote[Kind.SOURCE_BUCKET].exists
+    if function.is_ours and not is_known and not is_found:
+        raise S3CopyError(
+            f"reading what was chosen for the function {function.name}",
+            f"its variable {ENV_SOURCE_BUCKET} is missing, the role's policy names no bucket, and the pipeline has no "
+            "source bucket of its own, so that the bucket that has its trigger is not known",
+            f"Name that bucket: {teardown_command} --source-bucket BUCKET. If there is none any more, name the "
+            f"pipeline's own: {remote[Kind.SOURCE_BUCKET].name}",
+            code="UnreadableSettings",
+        )
 
 
 def refuse_permanent_deletes(desired: DesiredState, remote: RemoteState, setup_command: str) -> None:

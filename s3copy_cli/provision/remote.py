@@ -11,17 +11,16 @@ from urllib.parse import unquote
 
 from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
-from s3copy_cli.deployed import ENV_SETTINGS, ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
+from s3copy_cli.deployed import ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
 from s3copy_cli.provision import notes
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_joined_bucket, read_unused_bucket
+from s3copy_cli.provision.choices import record_attributes
 from s3copy_cli.provision.function_state import function_state, function_state_reason, lambda_time
-from s3copy_cli.provision.options import OPTION_VARIABLES, option_attributes
 from s3copy_cli.provision.policy import canonical, source_buckets_of
 from s3copy_cli.provision.queue_reader import read_dead_letter_queue_and_policy, read_event_queue
 from s3copy_cli.provision.reading import answer, if_offered, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
-from s3copy_cli.provision.settings import read_record
 from s3copy_cli.provision.tags import tag_attribute
 from s3copy_cli.provision.trigger_reader import read_trigger
 from s3copy_cli.provision.triggers import reading
@@ -29,8 +28,6 @@ from s3copy_cli.provision.triggers import reading
 FUNCTION_MISSING = frozenset({"ResourceNotFoundException"})
 LOG_GROUP_MISSING = frozenset({"ResourceNotFoundException"})
 ROLE_MISSING = frozenset({"NoSuchEntity"})
-# Variables of the function that a plan shows as attributes of their own.
-_WORDED_VARIABLES = OPTION_VARIABLES | {ENV_SETTINGS}
 
 
 def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | None = None) -> RemoteState:
@@ -91,11 +88,12 @@ def _former_trigger(
 ) -> RemoteResource:
     """Our entries, and switches, in buckets that are not the source, as far as something of ours names them."""
     named = set(str(rule.attributes.get(names.SWITCHED_BUCKET, "")).split()) if rule.is_ours else set()
+    variables = function.attributes.get(names.ENVIRONMENT, {})
     if function.is_ours:
-        variables = function.attributes.get(names.ENVIRONMENT, {})
         named |= {*function.former_buckets, variables.get(ENV_SOURCE_BUCKET, "")}
-    elif not function.exists and role_policy.is_ours:
-        # Deleted by hand. What it was allowed to read still tells.
+    is_forgotten = not function.exists or (function.is_ours and ENV_SOURCE_BUCKET not in variables)
+    if is_forgotten and role_policy.is_ours:
+        # Deleted by hand, or its variables. What it was allowed to read still tells.
         named |= source_buckets_of(role_policy.attributes.get(names.DOCUMENT))
     buckets = sorted(named - {pipeline.source_bucket, ""})
     return RemoteResource(Kind.FORMER_TRIGGER, " ".join(buckets), exists=bool(buckets), is_ours=bool(buckets))
@@ -216,11 +214,9 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.TIMEOUT: configuration.get("Timeout"),
             names.MEMORY: configuration.get("MemorySize"),
             names.ARCHITECTURE: next(iter(configuration.get("Architectures", ["x86_64"])), None),
-            names.ENVIRONMENT: {name: value for name, value in variables.items() if name not in _WORDED_VARIABLES},
-            **option_attributes(variables),
+            **record_attributes(variables),
             names.RESERVED_CONCURRENCY: answered.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
             names.TAGS: tag_attribute(tags),
-            names.SETTINGS: read_record(variables.get(ENV_SETTINGS) or "{}"),
             # Lambda's own defaults, where it does not echo them.
             names.LOG_GROUP: logging.get("LogGroup", f"/aws/lambda/{pipeline.function_name}"),
             names.LOG_FORMAT: logging.get("LogFormat", "Text"),
@@ -276,7 +272,8 @@ def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
     answered = answer(lambda: aws.lambda_.get_policy(FunctionName=pipeline.function_name), FUNCTION_MISSING)
     document = json.loads(answered["Policy"]) if answered else None
     ours = {Kind.PERMISSION: pipeline.permission_id, Kind.RULE_PERMISSION: pipeline.rule_permission_id}
-    told = notes.admitted_notes(document, set(ours.values()), pipeline.account_id)
+    statements = {*ours.values(), *map(reading.spare_permission_id, ours.values())}
+    told = notes.admitted_notes(document, statements, pipeline.account_id)
     return [replace(reading.permission_from(kind, name, document), notes=told) for kind, name in ours.items()]
 
 

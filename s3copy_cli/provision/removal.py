@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from s3copy_cli.aws import Aws, error_code, translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import FORMER_SOURCES_TAG
-from s3copy_cli.errors import AwsError, CredentialsError, OwnershipError, S3CopyError
+from s3copy_cli.errors import AwsError, CredentialsError, OvertakenError, OwnershipError, S3CopyError
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_bucket_ownership
@@ -79,6 +79,7 @@ class Remover:
     on_removed: Callable[[Removed], None]
     drain: Callable[[], None] = lambda: None
     stop: Event = field(default_factory=Event)
+    _has_no_function: Event = field(default_factory=Event)
     _failed: set[Kind] = field(default_factory=set)
 
     def execute(self, plan: Plan) -> list[Removed]:
@@ -88,8 +89,11 @@ class Remover:
 
         Raises:
             CredentialsError: AWS does not accept the credentials (any more); no later step could do better.
+            OvertakenError: there is a function again, so a setup has begun; what was not removed is left to it.
         """
         make_clients(self.aws)
+        if not any(step.kind is Kind.FUNCTION for step in plan.steps):
+            self._has_no_function.set()
         steps = [step for step in plan.steps if step.action is Action.DELETE]
         outcomes = self._take([step for step in steps if step.kind in EVENT_SOURCES])
         if any(step.kind is Kind.FUNCTION for step in steps):
@@ -98,7 +102,16 @@ class Remover:
         return [*outcomes, *self._last_look(outcomes)]
 
     def _last_look(self, outcomes: list[Removed]) -> list[Removed]:
-        """Remove the log group once more where a late log line has brought it back."""
+        """Remove once more what may have come back: the log group by a late log line, the trigger by a setup."""
+        self._refuse_rebuilt(f"looking at pipeline {self.pipeline.name} once more")
+        for removed in outcomes:
+            # Without the function nothing else would say any more that our entry is in a bucket of the owner's.
+            is_forgotten = self._has_no_function.is_set() and self.pipeline.adopted_source_bucket is not None
+            if removed.step.kind is Kind.TRIGGER and removed.error is None and is_forgotten:
+                try:
+                    self.remove(removed.step)
+                except S3CopyError as error:
+                    return [Removed(removed.step, error)]
         for removed in outcomes:
             if removed.step.kind is Kind.LOG_GROUP and removed.error is None:
                 found = remote.read_log_group(self.aws, self.pipeline)
@@ -127,6 +140,7 @@ class Remover:
             S3CopyError: why it is still there.
         """
         doing = f"removing the {step.kind.value} {step.name}"
+        self._refuse_rebuilt(doing)
         self._keep_what_remembers(step, doing)
         try:
             with translate_errors(doing, region=self.aws.region):
@@ -150,16 +164,40 @@ class Remover:
                 code="StillNeeded",
             )
 
+    def _refuse_rebuilt(self, doing: str) -> None:
+        """Stop if there was no function (any more), and now there is one.
+
+        Raises:
+            OvertakenError: saying so.
+        """
+        if not self._has_no_function.is_set():
+            return
+        name = self.pipeline.function_name
+        with translate_errors(doing, region=self.aws.region):
+            if is_function_gone(self.aws, name):
+                return
+        raise OvertakenError(
+            doing,
+            f"there is a function {name} again: somebody has set the pipeline up meanwhile",
+            "What was not removed yet was left. When that setup has ended, run teardown again; or, if the pipeline is "
+            "to stay, setup, which builds what is missing.",
+            code="BuiltMeanwhile",
+        )
+
     @cached_property
     def _patience(self) -> Patience:
         return stoppable(self.patience, self.stop)
 
     def _remove_permission(self, step: Step) -> None:
-        self._call(
-            lambda: self.aws.lambda_.remove_permission(FunctionName=self.pipeline.function_name, StatementId=step.name),
-            remote.FUNCTION_MISSING,
-            propagation.is_update_in_progress,
-        )
+        function, has_spare = self.pipeline.function_name, bool(step.changes)
+        for statement_id in (step.name, *([reading.spare_permission_id(step.name)] if has_spare else [])):
+            self._call(
+                lambda name=statement_id: self.aws.lambda_.remove_permission(  # type: ignore[misc]
+                    FunctionName=function, StatementId=name
+                ),
+                remote.FUNCTION_MISSING,
+                propagation.is_update_in_progress,
+            )
 
     def _remove_role_policy(self, step: Step) -> None:
         self._call(
@@ -211,6 +249,7 @@ class Remover:
             propagation.any_of(propagation.is_update_in_progress, propagation.is_function_being_deleted),
         )
         self._wait_until_gone(f"function {name}", lambda: is_function_gone(self.aws, name))
+        self._has_no_function.set()
 
     def _wait_until_gone(self, what: str, is_gone: Callable[[], bool]) -> None:
         if not self._patience.until(is_gone):
@@ -321,7 +360,8 @@ class Remover:
 
 def _is_about_one_step(error: Exception) -> bool:
     """Whether the other steps may fare better."""
-    return isinstance(error, S3CopyError) and not isinstance(error, CredentialsError | StoppedError)
+    is_about_all = isinstance(error, CredentialsError | OvertakenError | StoppedError)
+    return isinstance(error, S3CopyError) and not is_about_all
 
 
 def _removed(outcome: Outcome) -> Removed:

@@ -161,6 +161,7 @@ class RemoteResource:
         policy: of a bucket, its policy document; {} without one, or where it may not be read.
         notifications: for a trigger, the bucket's whole notification configuration.
         former_buckets: for a function, the source buckets it had before and in which our trigger may still be.
+        lacking: the permission without which it could not be looked at; "" where it was.
         notes: what its owner should know about it and setup leaves as it is, in words.
     """
 
@@ -176,6 +177,7 @@ class RemoteResource:
     policy: Mapping[str, Any] = field(default_factory=dict)
     notifications: Mapping[str, Any] = field(default_factory=dict)
     former_buckets: tuple[str, ...] = ()
+    lacking: str = ""
     notes: tuple[str, ...] = ()
 
 

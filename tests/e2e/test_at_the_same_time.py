@@ -75,9 +75,8 @@ def test_a_setup_with_other_options_while_the_first_runs(
 ) -> None:
     first = start("setup")
     before = read_until(first, "  + ")
-    second = start("setup", "--sync-tags", "--destination-versioning")
-    end(first, before=before)
-    end(second)
+    second = start("setup", "--trigger", "sqs", "--destination-versioning")
+    assert 0 in (end(first, before=before), end(second)), "whoever recorded its choice last has set it up"
     stands_and_goes(s3copy, account, "--sync-tags")
 
 

@@ -9,9 +9,10 @@ from botocore.stub import Stubber
 from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import find_deployed
-from s3copy_cli.errors import AwsError, OwnershipError
+from s3copy_cli.errors import AwsError, OwnershipError, S3CopyError
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
+NAMED = {"S3COPY_SOURCE_BUCKET": "source", "S3COPY_DESTINATION_BUCKET": "destination"}
 WITHOUT_TAGS = {"Configuration": {"FunctionName": "s3copy", "FunctionArn": PIPELINE.function_arn}}
 
 
@@ -53,6 +54,19 @@ def test_whether_deletes_are_carried_over_is_read_from_the_function(value: str |
             Role="arn:aws:iam::123456789012:role/r",
             Code={"ZipFile": b"zip"},
             Tags={"s3copy:pipeline": "s3copy"},
-            Environment={"Variables": {"S3COPY_PROPAGATE_DELETES": value} if value else {}},
+            Environment={"Variables": {**NAMED, **({"S3COPY_PROPAGATE_DELETES": value} if value else {})}},
         )
         assert find_deployed(aws, PIPELINE, "s3copy setup").propagate_deletes is propagates
+
+
+@pytest.mark.parametrize("gone", NAMED)
+def test_a_function_that_does_not_say_what_it_joins_is_not_taken_for_one_between_its_own_buckets(
+    stubbed_aws: Aws, gone: str
+) -> None:
+    variables = {name: value for name, value in NAMED.items() if name != gone}
+    configuration = {**WITHOUT_TAGS["Configuration"], "Environment": {"Variables": variables}}
+    with Stubber(stubbed_aws.lambda_) as stubber:
+        stubber.add_response("get_function", {"Configuration": configuration, "Tags": PIPELINE.tags})
+        with pytest.raises(S3CopyError, match=gone) as caught:
+            find_deployed(stubbed_aws, PIPELINE, "s3copy setup")
+    assert caught.value.code == "UnreadableSettings"

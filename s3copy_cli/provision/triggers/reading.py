@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, is_denied
+from s3copy_cli.aws_permissions import iam_action
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.policy import canonical, find_statement
@@ -212,15 +213,26 @@ def switch(pipeline: Pipeline, notifications: Mapping[str, Any], turned_on: str)
 
 
 def permission_from(kind: Kind, name: str, document: Mapping[str, Any] | None) -> RemoteResource:
-    """A statement of the function's policy."""
-    statement = find_statement(document, name)
-    if statement is None:
+    """A statement of the function's policy, and whether there is a spare one from when it was being replaced."""
+    statement, spare = find_statement(document, name), find_statement(document, spare_permission_id(name))
+    if statement is None and spare is None:
         return RemoteResource(kind, name)
+    duplicates = {names.DUPLICATES: 1} if spare is not None else {}
+    attributes = {names.STATEMENT: _permission_words(statement) if statement is not None else None, **duplicates}
+    return RemoteResource(kind, name, exists=True, is_ours=True, attributes=attributes)
+
+
+def spare_permission_id(name: str) -> str:
+    """The statement that admits whoever starts the function while the one of that name is replaced."""
+    return f"{name}-spare"
+
+
+def _permission_words(statement: Mapping[str, Any]) -> dict[str, Any]:
     conditions = {
         key.lower(): value for operator in statement.get("Condition", {}).values() for key, value in operator.items()
     }
     principal = statement.get("Principal", {})
-    words = {
+    return {
         "principal": principal.get("Service") if isinstance(principal, dict) else principal,
         "action": statement.get("Action"),
         "source arn": conditions.get("aws:sourcearn"),
@@ -228,14 +240,14 @@ def permission_from(kind: Kind, name: str, document: Mapping[str, Any] | None) -
         # Others, e.g. a token, keep away whom the statement is for.
         **{key: conditions[key] for key in sorted(conditions.keys() - {"aws:sourcearn", "aws:sourceaccount"})},
     }
-    return RemoteResource(kind, name, exists=True, is_ours=True, attributes={names.STATEMENT: words})
 
 
 def unless_denied(read: Callable[[], RemoteResource], kind: Kind, name: str) -> RemoteResource:
-    """What was read; missing where it may not be read."""
+    """What was read; missing where it may not be read, with the permission that was lacking."""
     try:
         return read()
     except ClientError as error:
         if not is_denied(error):
             raise
-        return RemoteResource(kind, name)
+        message = str(error.response.get("Error", {}).get("Message", ""))
+        return RemoteResource(kind, name, lacking=iam_action(error.operation_name, message))

@@ -134,6 +134,12 @@ def make_resources(aws: Aws, pipeline: Pipeline) -> None:
         Handler="handler.handler",
         Code={"ZipFile": code.getvalue()},
         Tags=pipeline.tags,
+        Environment={
+            "Variables": {
+                "S3COPY_SOURCE_BUCKET": pipeline.source_bucket,
+                "S3COPY_DESTINATION_BUCKET": pipeline.destination_bucket,
+            }
+        },
     )
     aws.lambda_.add_permission(
         FunctionName=pipeline.function_name,

@@ -9,7 +9,6 @@ from typing import Any
 import boto3
 import pytest
 from moto.moto_api._internal.models import moto_api_backend
-from moto.s3.models import S3Backend
 
 from ...crashing import Scenario, run, try_points  # noqa: TID252 (shared with the end-to-end tests)
 
@@ -42,19 +41,7 @@ SCENARIOS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _buckets_are_tagged_at_birth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on AWS. moto forgets the tags of CreateBucket: whoever dies there would leave a bucket of somebody else."""
-    create = S3Backend.create_bucket
-
-    def create_tagged(self: Any, bucket_name: str, *arguments: Any, **keywords: Any) -> Any:
-        bucket = create(self, bucket_name, *arguments, **keywords)
-        self.put_bucket_tagging(bucket_name, {"s3copy:pipeline": "s3copy"})
-        return bucket
-
-    monkeypatch.setattr(S3Backend, "create_bucket", create_tagged)
-
-
+@pytest.mark.usefixtures("buckets_tagged_at_birth")
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_command_that_dies_at_any_call_is_finished_by_the_next(
     moto_account: str, load_backends: Callable[[], None], record_property: Callable[[str, str], None], name: str

@@ -47,6 +47,9 @@ def test_a_role_that_stays_unusable_is_an_error_in_three_parts(world: Any) -> No
             "InvalidParameterValueException",
             "The role defined for the function cannot be assumed by Lambda.",
         )
+    dated = {"CreateDate": "2026-07-01", "RoleId": "AROA0123456789ABCDEF"}
+    role = {"Path": "/", "RoleName": PIPELINE.role_name, "Arn": PIPELINE.role_arn, **dated}
+    world.iam.add_response("get_role", {"Role": role})
     with pytest.raises(AwsError) as caught:
         world.take(Kind.FUNCTION)
     assert "creating the function s3copy" in caught.value.doing

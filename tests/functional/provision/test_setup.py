@@ -76,6 +76,7 @@ def test_the_function_is_wired_as_it_ought_to_be(s3copy: Run, pipeline: Pipeline
         "S3COPY_SOURCE_BUCKET": pipeline.source_bucket,
         "S3COPY_DESTINATION_BUCKET": pipeline.destination_bucket,
         "S3COPY_EXPECTED_BUCKET_OWNER": "123456789012",
+        "S3COPY_SETTINGS": "{}",
     }
     assert answer["Configuration"]["Handler"] == "lambda_handler.handler.lambda_handler"
     invocation = lambda_.get_function_event_invoke_config(FunctionName="s3copy")

@@ -146,3 +146,58 @@ def test_with_nobody_to_ask_it_insists_on_yes(s3copy: Run, write_calls: list[str
     outcome = s3copy("teardown", expect=2)
     assert "s3copy teardown --yes" in outcome.stderr
     assert write_calls == []
+
+
+@pytest.fixture
+def denied(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Operations that the caller may not use; empty until filled."""
+    operations: set[str] = set()
+    original = boto3.Session.__init__
+
+    def refuse(model: Any, **_: Any) -> None:
+        if model.name in operations:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, model.name)
+
+    def with_hook(self: boto3.Session, *arguments: Any, **keywords: Any) -> None:
+        original(self, *arguments, **keywords)
+        self.events.register("before-call", refuse)
+
+    monkeypatch.setattr(boto3.Session, "__init__", with_hook)
+    return operations
+
+
+def test_what_may_not_be_looked_at_is_said(s3copy: Run, denied: set[str]) -> None:
+    s3copy("setup", expect=0)
+    denied |= {"DescribeRule", "ListEventSourceMappings"}
+    outcome = s3copy("teardown", "--yes", "--json", expect=0)
+    permissions = {one["resource"]: one["permission"] for one in outcome.data["not_looked_at"]}
+    assert permissions == {"event source mapping": "lambda:ListEventSourceMappings", "rule": "events:DescribeRule"}
+    assert "lambda:ListEventSourceMappings" in outcome.stderr
+    assert everything() == EMPTY
+    # Now nothing says any more that it had no such trigger.
+    again = s3copy("teardown", "--yes", "--json", expect=1)
+    assert [error["code"] for error in again.envelope["errors"]] == ["NotLookedAt"]
+    assert "nothing to remove" not in s3copy("teardown", "--yes", expect=1).stdout
+
+
+def test_a_trigger_that_the_pipeline_has_and_may_not_be_looked_at_is_an_error(s3copy: Run, denied: set[str]) -> None:
+    s3copy("setup", "--trigger", "sqs", expect=0)
+    denied |= {"DescribeRule", "ListEventSourceMappings"}
+    outcome = s3copy("teardown", "--yes", "--json", expect=1)
+    (error,) = outcome.envelope["errors"]
+    assert error["code"] == "NotLookedAt"
+    assert "event source mapping s3copy-events" in error["message"]
+    assert "DescribeRule" not in error["message"]
+    assert {entry["resource"] for entry in outcome.data["removed"]} >= {"function", "event queue", "log group"}
+    denied.clear()
+    s3copy("teardown", "--yes", expect=0)
+    assert client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
+
+
+def test_setup_says_so_too_where_the_old_trigger_cannot_be_looked_at(s3copy: Run, denied: set[str]) -> None:
+    s3copy("setup", "--trigger", "sqs", expect=0)
+    denied.add("ListEventSourceMappings")
+    (warning,) = s3copy("plan", "--trigger", "s3", "--json", expect=3).data["warnings"]
+    assert "old trigger stays" in warning
+    assert "lambda:ListEventSourceMappings" in warning
+    assert s3copy("plan", "--memory", "512", "--json", expect=3).data["warnings"] == []

@@ -12,13 +12,14 @@ from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError, S3CopyError
 from s3copy_cli.provision import resources as names
-from s3copy_cli.provision.choices import Choices
+from s3copy_cli.provision.choices import Choices, record_attributes
 from s3copy_cli.provision.context import Context
-from s3copy_cli.provision.desired import desired_state
+from s3copy_cli.provision.desired import desired_state, function_environment
 from s3copy_cli.provision.execute import Executor
 from s3copy_cli.provision.package import Package
 from s3copy_cli.provision.plan import Action, Change, Plan, Step
 from s3copy_cli.provision.propagation import Patience
+from s3copy_cli.provision.record import Record
 from s3copy_cli.provision.resources import Kind
 from s3copy_cli.provision.settings import Settings
 from s3copy_cli.provision.triggers import reading
@@ -243,22 +244,26 @@ def test_a_queue_that_is_gone_is_empty(here: Here) -> None:
     here.done()
 
 
-def recorded(here: Here, settings: str = "{}", bucket: str = PIPELINE.source_bucket) -> None:
-    """What the function says next was chosen."""
-    variables = {"S3COPY_SOURCE_BUCKET": bucket, "S3COPY_SETTINGS": settings}
-    here.lambda_.add_response("get_function_configuration", {"Environment": {"Variables": variables}})
+def recorded(here: Here, trigger: str = "", bucket: str = PIPELINE.source_bucket, times: int = 1) -> None:
+    """What the function says the next times was chosen; what this run has chosen unless told otherwise."""
+    choices = Choices(settings=Settings(trigger=trigger or here.context.desired.settings.trigger))
+    variables = {**function_environment(PIPELINE, choices), "S3COPY_SOURCE_BUCKET": bucket}
+    for _ in range(times):
+        here.lambda_.add_response("get_function_configuration", {"Environment": {"Variables": variables}})
 
 
 def execute(here: Here, *kinds: Kind) -> None:
     """Another trigger has been chosen: these go."""
     steps = tuple(Step(kind, PIPELINE.event_queue_name, Action.DELETE) for kind in kinds)
     context = here.context
-    Executor(here.aws, context.desired, context.patience, lambda _: None, here.said.append).execute(Plan(steps))
+    record = Record(here.aws, PIPELINE, record_attributes(function_environment(PIPELINE, context.desired.choices)))
+    Executor(here.aws, context.desired, record, context.patience, lambda _: None, here.said.append).execute(Plan(steps))
 
 
 def test_a_queue_that_nothing_takes_from_is_not_deleted_with_what_it_holds(here: Here) -> None:
     # Somebody deleted the mapping, so that only the queue is left to be removed.
     here.load(*[(2, 0, 0)] * 70)
+    recorded(here, times=70)
     with pytest.raises(AwsError, match=r"still holds 2 events.*nothing takes them") as caught:
         execute(here, Kind.EVENT_QUEUE)
     assert caught.value.code == "QueueNotEmpty"
@@ -267,40 +272,47 @@ def test_a_queue_that_nothing_takes_from_is_not_deleted_with_what_it_holds(here:
 
 def test_an_event_that_comes_late_keeps_its_queue() -> None:
     here = Here("s3")
+    recorded(here)
     here.mappings({"UUID": UUID, "State": "Enabled"})
     here.load((0, 0, 0), (0, 0, 0))
-    recorded(here)
+    recorded(here, times=2)
     here.mappings()
     here.load(*[(1, 0, 0)] * 70)
+    recorded(here, times=70)
     with pytest.raises(AwsError, match="still holds 1 events"):
         execute(here, Kind.EVENT_SOURCE_MAPPING, Kind.EVENT_QUEUE)
 
 
 def test_a_mapping_that_was_switched_off_is_switched_on_to_empty_the_queue() -> None:
     here = Here("s3")
+    recorded(here)
     here.mappings({"UUID": UUID, "State": "Disabled"})
     here.lambda_.add_client_error("update_event_source_mapping", "ResourceInUseException", "in use")
+    recorded(here)
     here.lambda_.add_response("update_event_source_mapping", {}, {"UUID": UUID, "Enabled": True})
     here.load((5, 0, 0), (0, 0, 0), (0, 0, 0))
-    recorded(here)
+    recorded(here, times=3)
     here.mappings()
+    recorded(here)
     execute(here, Kind.EVENT_SOURCE_MAPPING)
     here.done()
 
 
 @pytest.mark.parametrize(
-    ("settings", "bucket", "chosen"),
+    ("trigger", "bucket", "chosen"),
     [
-        ('{"trigger": "sqs"}', PIPELINE.source_bucket, "trigger sqs"),
-        ("{}", "another", "source bucket another"),
+        ("sqs", PIPELINE.source_bucket, r"trigger sqs \(not s3\)"),
+        ("s3", "another", r"S3COPY_SOURCE_BUCKET another \(not s3copy-source-"),
     ],
 )
-def test_what_another_setup_has_chosen_meanwhile_is_not_removed(settings: str, bucket: str, chosen: str) -> None:
+def test_what_another_setup_has_chosen_meanwhile_is_not_removed(trigger: str, bucket: str, chosen: str) -> None:
     # The hand-over takes five minutes, and so may the drain: somebody has gone back.
     here = Here("s3")
+    recorded(here)
     here.mappings({"UUID": UUID, "State": "Enabled"})
     here.load((0, 0, 0), (0, 0, 0))
-    recorded(here, settings, bucket)
+    recorded(here)
+    recorded(here, trigger, bucket)
     with pytest.raises(S3CopyError, match=chosen) as caught:
         execute(here, Kind.EVENT_SOURCE_MAPPING, Kind.EVENT_QUEUE)
     assert caught.value.code == "ChosenOtherwise"
@@ -308,7 +320,7 @@ def test_what_another_setup_has_chosen_meanwhile_is_not_removed(settings: str, b
 
 
 def test_the_old_permission_stays_if_another_setup_has_gone_back(here: Here) -> None:
-    recorded(here, "{}")
+    recorded(here, "s3")
     with pytest.raises(S3CopyError, match="trigger s3"):
         execute(here, Kind.PERMISSION)
     here.done()

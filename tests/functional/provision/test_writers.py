@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import ANY
 
 from s3copy_cli.config import Pipeline
-from s3copy_cli.errors import AwsError, OwnershipError
+from s3copy_cli.errors import AwsError, OvertakenError, OwnershipError
 from s3copy_cli.provision import remote
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_bucket
@@ -335,8 +335,20 @@ def test_a_function_that_another_teardown_is_deleting_is_waited_for(world: Any) 
         "delete_function", "ResourceConflictException", "The function is currently in the following state: Deleting"
     )
     world.lambda_.add_client_error("delete_function", "ResourceNotFoundException")
-    world.lambda_.add_client_error("get_function_configuration", "ResourceNotFoundException")
+    for _ in range(2):
+        world.lambda_.add_client_error("get_function_configuration", "ResourceNotFoundException")
     assert world.remove(Kind.FUNCTION).error is None
+    world.done()
+
+
+def test_a_function_that_is_there_again_stops_a_teardown(world: Any) -> None:
+    world.lambda_.add_response("delete_function", {})
+    world.lambda_.add_client_error("get_function_configuration", "ResourceNotFoundException")
+    world.lambda_.add_response("get_function_configuration", ACTIVE)
+    with pytest.raises(OvertakenError, match="set the pipeline up meanwhile") as caught:
+        world.remove_all(Kind.FUNCTION, Kind.SOURCE_BUCKET)
+    assert caught.value.code == "BuiltMeanwhile"
+    assert world.emptied == []
     world.done()
 
 

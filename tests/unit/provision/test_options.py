@@ -75,13 +75,14 @@ def test_the_function_reads_what_is_written(chosen: CopyOptions) -> None:
     assert settings.options.kms_key_id == chosen.kms_key_id
 
 
-def test_defaults_leave_no_variable() -> None:
+def test_defaults_leave_no_variable_but_the_record_of_the_settings() -> None:
     assert option_environment(CopyOptions()) == {}
     assert set(function_environment(PIPELINE, Choices())) == {
         "S3COPY_PIPELINE",
         "S3COPY_SOURCE_BUCKET",
         "S3COPY_DESTINATION_BUCKET",
         "S3COPY_EXPECTED_BUCKET_OWNER",
+        "S3COPY_SETTINGS",
     }
 
 

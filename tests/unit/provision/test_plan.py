@@ -14,11 +14,21 @@ from hypothesis import strategies as st
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
 from s3copy_cli.provision import resources as names
-from s3copy_cli.provision.choices import Choices
+from s3copy_cli.provision.choices import Choices, record_attributes
 from s3copy_cli.provision.desired import DesiredState, desired_state
 from s3copy_cli.provision.options import CopyOptions
 from s3copy_cli.provision.package import Package
-from s3copy_cli.provision.plan import TEARDOWN_ORDER, Action, Change, Plan, plan_deploy, plan_setup, plan_teardown
+from s3copy_cli.provision.plan import (
+    TEARDOWN_ORDER,
+    Action,
+    Change,
+    Plan,
+    Step,
+    has_older_objects,
+    plan_deploy,
+    plan_setup,
+    plan_teardown,
+)
 from s3copy_cli.provision.resources import Kind, RemoteResource
 
 PIPELINE = Pipeline(name="s3copy", account_id="123456789012", region="eu-west-1")
@@ -277,3 +287,35 @@ def test_a_trigger_that_stands_is_kept_whatever_stands_next_to_it() -> None:
     remote = as_desired()
     remote[Kind.TRIGGER] = replace(remote[Kind.TRIGGER], notifications=THEIRS, obstacle="unreadable")
     assert plan_setup(desired(), remote).pending == ()
+
+
+def words(**variables: str) -> dict[str, Any]:
+    """What a function says of itself that has these variables; the pipeline's own buckets unless told otherwise."""
+    ours = {"S3COPY_SOURCE_BUCKET": PIPELINE.source_bucket, "S3COPY_DESTINATION_BUCKET": PIPELINE.destination_bucket}
+    return record_attributes({**ours, **{f"S3COPY_{name.upper()}": value for name, value in variables.items()}})
+
+
+@pytest.mark.parametrize(
+    ("source", "before", "options", "expected"),
+    [
+        # A new bucket is empty; one that was there before the function may have something in it.
+        (Action.CREATE, None, CopyOptions(), False),
+        (Action.CREATE, words(source_bucket="another"), CopyOptions(), False),
+        (Action.KEEP, None, CopyOptions(), True),
+        (Action.KEEP, words(), CopyOptions(sync_tags=True), False),
+        (Action.KEEP, words(source_bucket="another"), CopyOptions(), True),
+        (Action.UPDATE, words(destination_bucket="another"), CopyOptions(), True),
+        (Action.KEEP, words(prefix="in/"), CopyOptions(prefix="in/"), False),
+        (Action.KEEP, words(prefix="in/"), CopyOptions(prefix="in/2026/"), False),
+        (Action.KEEP, words(prefix="in/"), CopyOptions(prefix="i"), True),
+        (Action.KEEP, words(prefix="in/"), CopyOptions(prefix="out/"), True),
+        (Action.KEEP, words(suffix=".csv"), CopyOptions(suffix=".a.csv"), False),
+        (Action.KEEP, words(suffix=".csv"), CopyOptions(), True),
+        (Action.KEEP, words(destination_prefix="a/"), CopyOptions(destination_prefix="b/"), True),
+    ],
+)
+def test_older_objects_are_spoken_of_where_there_may_be_some(
+    source: Action, before: dict[str, Any] | None, options: CopyOptions, expected: bool
+) -> None:
+    plan = Plan((Step(Kind.SOURCE_BUCKET, PIPELINE.source_bucket, source),), before)
+    assert has_older_objects(plan, PIPELINE, options) is expected

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import ExitCode, S3CopyError, UsageError
 from s3copy_cli.provision import resources as names
-from s3copy_cli.provision.choices import Choices, GivenChoices, check_environment_size, recorded_choices, resolve
+from s3copy_cli.provision.choices import (
+    ALWAYS_RECORDED,
+    Choices,
+    GivenChoices,
+    check_environment_size,
+    recorded_choices,
+    resolve,
+)
 from s3copy_cli.provision.desired import desired_state, function_environment
 from s3copy_cli.provision.options import CopyOptions, GivenOptions
 from s3copy_cli.provision.package import Package
@@ -54,7 +61,9 @@ settings = st.builds(Settings, **VALUES)
 
 
 def function_with(record: Any) -> RemoteResource:
-    return RemoteResource(Kind.FUNCTION, "s3copy", True, True, {names.SETTINGS: record})
+    environment = dict.fromkeys(ALWAYS_RECORDED, "x")
+    attributes = {names.ENVIRONMENT: environment, names.SETTINGS: record}
+    return RemoteResource(Kind.FUNCTION, "s3copy", True, True, attributes)
 
 
 def test_every_setting_is_tested_here() -> None:
@@ -73,7 +82,10 @@ def test_defaults_are_not_recorded() -> None:
     assert settings_record(Settings()) == {}
     assert recorded_settings({}) == Settings()
     assert recorded_choices(RemoteResource(Kind.FUNCTION, "s3copy")) == Choices()
-    assert "S3COPY_SETTINGS" not in function_environment(PIPELINE, Choices())
+    # Always there, so that one who deletes it is found out.
+    always = function_environment(PIPELINE, Choices())
+    assert always["S3COPY_SETTINGS"] == "{}"
+    assert set(ALWAYS_RECORDED) == always.keys() - {"S3COPY_SETTINGS"}
     environment = function_environment(PIPELINE, Choices(settings=Settings(memory_mb=512)))
     assert environment["S3COPY_SETTINGS"] == '{"memory_mb":512}'
 
