@@ -50,7 +50,7 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         lambda: read_unused_bucket(aws, pipeline, Kind.UNUSED_DESTINATION_BUCKET),
         lambda: [read_trigger(aws, pipeline)],
         lambda: [read_log_group(aws, pipeline)],
-        lambda: read_dead_letter_queue_and_policy(aws, pipeline),
+        lambda: _read_dead_letters(aws, pipeline),
         lambda: read_role(aws, pipeline),
         lambda: [function or read_function(aws, pipeline)],
         lambda: [_read_async_invocation(aws, pipeline)],
@@ -97,6 +97,18 @@ def _former_trigger(
         named |= source_buckets_of(role_policy.attributes.get(names.DOCUMENT))
     buckets = sorted(named - {pipeline.source_bucket, ""})
     return RemoteResource(Kind.FORMER_TRIGGER, " ".join(buckets), exists=bool(buckets), is_ours=bool(buckets))
+
+
+def _read_dead_letters(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+    """The dead-letter queue and its policy, which may deny everybody even a look: whoever needs the queue stops then."""
+    found: list[RemoteResource] = []
+
+    def read() -> RemoteResource:
+        found.extend(read_dead_letter_queue_and_policy(aws, pipeline))
+        return found[0]
+
+    queue = reading.unless_denied(read, Kind.DEAD_LETTER_QUEUE, pipeline.queue_name)
+    return found or [queue, RemoteResource(Kind.DEAD_LETTER_QUEUE_POLICY, pipeline.queue_name)]
 
 
 def _trigger_readers(aws: Aws, pipeline: Pipeline) -> list[Callable[[], list[RemoteResource]]]:
