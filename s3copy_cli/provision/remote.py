@@ -100,7 +100,7 @@ def _former_trigger(
 
 
 def _read_dead_letters(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
-    """The dead-letter queue and its policy, which may deny everybody even a look: whoever needs the queue stops then."""
+    """The dead-letter queue and its policy, which may deny everybody a look; whoever needs the queue stops then."""
     found: list[RemoteResource] = []
 
     def read() -> RemoteResource:
@@ -280,9 +280,22 @@ def _read_recursive_loops(aws: Aws, pipeline: Pipeline) -> dict[str, Any]:
     return {names.RECURSIVE_LOOPS: found.get("RecursiveLoop")} if found else {}
 
 
-def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+def read_permission(aws: Aws, pipeline: Pipeline, kind: Kind, statement_id: str) -> RemoteResource:
+    """One statement of the function's policy.
+
+    Raises:
+        ClientError: Lambda failed, or refused to show it.
+    """
+    return reading.permission_from(kind, statement_id, _function_policy(aws, pipeline))
+
+
+def _function_policy(aws: Aws, pipeline: Pipeline) -> dict[str, Any] | None:
     answered = answer(lambda: aws.lambda_.get_policy(FunctionName=pipeline.function_name), FUNCTION_MISSING)
-    document = json.loads(answered["Policy"]) if answered else None
+    return json.loads(answered["Policy"]) if answered else None
+
+
+def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+    document = _function_policy(aws, pipeline)
     ours = {Kind.PERMISSION: pipeline.permission_id, Kind.RULE_PERMISSION: pipeline.rule_permission_id}
     statements = {*ours.values(), *map(reading.spare_permission_id, ours.values())}
     told = notes.admitted_notes(document, statements, pipeline.account_id)

@@ -200,7 +200,7 @@ def test_a_dead_letter_queue_that_denies_a_look_stops_a_plan_and_not_a_teardown(
     for command in ("plan", "setup"):
         (error,) = s3copy(command, "--json", expect=1).envelope["errors"]
         assert error["code"] == "AccessDenied"
-        assert "dead-letter queue s3copy-dead-letter: GetQueueUrl answered AccessDeniedException: no" in error["message"]
+        assert "queue s3copy-dead-letter: GetQueueUrl answered AccessDeniedException: no" in error["message"]
         assert "sqs:GetQueueUrl" in error["hint"]
     outcome = s3copy("teardown", "--yes", "--json", expect=1)
     (error,) = outcome.envelope["errors"]
