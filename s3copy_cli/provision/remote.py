@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
-from s3copy_cli.deployed import ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
+from s3copy_cli.deployed import ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags, unreadable_variables
 from s3copy_cli.provision import notes
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_joined_bucket, read_unused_bucket
@@ -209,7 +209,7 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     configuration = answered["Configuration"]
     logging = configuration.get("LoggingConfig", {})
     variables = configuration.get("Environment", {}).get("Variables", {})
-    problem = tag_problem(pipeline, tags)
+    problem, unreadable = tag_problem(pipeline, tags), unreadable_variables(configuration)
     state, reason = function_state(configuration), function_state_reason(configuration)
     return RemoteResource(
         Kind.FUNCTION,
@@ -234,7 +234,8 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.LOG_FORMAT: logging.get("LogFormat", "Text"),
             **_additions(configuration),
         },
-        problem=problem,
+        problem=problem or unreadable,
+        lacking="kms:Decrypt" if unreadable else "",
         obstacle=(reason or "it gives no reason") if state == names.STATE_FAILED else "",
         changed_at=lambda_time(configuration.get("LastModified", "")),
         former_buckets=tuple(tags.get(FORMER_SOURCES_TAG, "").split()),
