@@ -54,19 +54,20 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         lambda: read_role(aws, pipeline),
         lambda: [function or read_function(aws, pipeline)],
         lambda: [_read_async_invocation(aws, pipeline)],
-        lambda: _read_permissions(aws, pipeline),
         *_trigger_readers(aws, pipeline),
     ]
     doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
-    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers) + 2) as pool:
+    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers) + 3) as pool:
         loops_read = pool.submit(_read_recursive_loops, aws, pipeline)
+        policy_read = pool.submit(_function_policy, aws, pipeline)
         role_notes_read = pool.submit(_read_role_notes, aws, pipeline)
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
-        loops, role_notes = loops_read.result(), role_notes_read.result()
-    state = {resource.kind: resource for resource in found}
+        loops, policy, role_notes = loops_read.result(), policy_read.result(), role_notes_read.result()
+    state = {resource.kind: resource for resource in (*found, *_permissions(pipeline, policy))}
     function = state[Kind.FUNCTION]
     if function.exists:
-        state[Kind.FUNCTION] = replace(function, attributes={**function.attributes, **loops})
+        admitted = _admitted_notes(pipeline, policy)
+        state[Kind.FUNCTION] = replace(function, attributes={**function.attributes, **loops}, notes=admitted)
     state[Kind.ROLE] = replace(state[Kind.ROLE], notes=role_notes)
     state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function, state[Kind.ROLE_POLICY], state[Kind.RULE])
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
@@ -295,12 +296,14 @@ def _function_policy(aws: Aws, pipeline: Pipeline) -> dict[str, Any] | None:
     return json.loads(answered["Policy"]) if answered else None
 
 
-def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
-    document = _function_policy(aws, pipeline)
+def _permissions(pipeline: Pipeline, policy: Mapping[str, Any] | None) -> list[RemoteResource]:
     ours = {Kind.PERMISSION: pipeline.permission_id, Kind.RULE_PERMISSION: pipeline.rule_permission_id}
-    statements = {*ours.values(), *map(reading.spare_permission_id, ours.values())}
-    told = notes.admitted_notes(document, statements, pipeline.account_id)
-    return [replace(reading.permission_from(kind, name, document), notes=told) for kind, name in ours.items()]
+    return [reading.permission_from(kind, name, policy) for kind, name in ours.items()]
+
+
+def _admitted_notes(pipeline: Pipeline, policy: Mapping[str, Any] | None) -> tuple[str, ...]:
+    ours = {pipeline.permission_id, pipeline.rule_permission_id}
+    return notes.admitted_notes(policy, {*ours, *map(reading.spare_permission_id, ours)}, pipeline.account_id)
 
 
 def _read_role_notes(aws: Aws, pipeline: Pipeline) -> tuple[str, ...]:
