@@ -42,8 +42,8 @@ FORMER_SOURCES_TAG = "s3copy:former-source-buckets"
 
 
 DECRYPT_HINT = (
-    "They are encrypted with a KMS key of yours, which must be enabled, and on which your credentials and the function's "
-    "role need kms:Decrypt."
+    "They are encrypted with a KMS key of yours, which must be enabled, and on which your credentials and the "
+    "function's role need kms:Decrypt."
 )
 
 

@@ -212,6 +212,12 @@ def test_a_dead_letter_queue_that_denies_a_look_stops_a_plan_and_not_a_teardown(
     assert everything() == EMPTY
 
 
+def test_without_the_newer_permissions_a_plan_looks_at_less(s3copy: Run, denied: set[str]) -> None:
+    denied |= {"GetFunctionRecursionConfig", "ListRolePolicies", "ListAttachedRolePolicies"}
+    s3copy("setup", expect=0)
+    assert s3copy("plan", "--json", expect=0).data["warnings"] == []
+
+
 def test_setup_says_so_too_where_the_old_trigger_cannot_be_looked_at(s3copy: Run, denied: set[str]) -> None:
     s3copy("setup", "--trigger", "sqs", expect=0)
     denied.add("ListEventSourceMappings")
