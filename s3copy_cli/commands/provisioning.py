@@ -48,12 +48,14 @@ class Planned:
         desired: the pipeline with these choices.
         plan: how it gets there.
         warnings: what the owner should know, in words.
+        is_reservable: whether Lambda would keep as many executions as are to be kept.
     """
 
     choices: Choices
     desired: DesiredState
     plan: Plan
     warnings: list[str]
+    is_reservable: bool = True
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def make_plan(
         warnings.append(f"What is not looked at of the old trigger stays: {describe_unseen(unseen)}")
     for warning in warnings:
         app.terminal.warn(warning)
-    return Planned(found.choices, desired, plan, warnings)
+    return Planned(found.choices, desired, plan, warnings, found.is_reservable)
 
 
 def desired_for(
@@ -205,9 +207,16 @@ def settings_data(choices: Choices) -> dict[str, Any]:
     return {**asdict(settings), "tags": dict(settings.tags), "source_kms_keys": list(settings.source_kms_keys)}
 
 
-def settings_facts(settings: Settings) -> list[tuple[str, str]]:
-    """What is not as it is by default: name and value."""
+def settings_facts(settings: Settings, *, is_reservable: bool = True) -> list[tuple[str, str]]:
+    """What is not as it is by default: name and value.
+
+    Args:
+        settings: what was chosen.
+        is_reservable: whether Lambda keeps as many executions as are to be kept.
+    """
     record = settings_record(settings)
+    if not is_reservable:
+        record = {**record, "reserved_concurrency": f"none yet, instead of {settings.reserved_concurrency}"}
     return [(option_of(name).removeprefix("--").replace("-", " "), _words(value)) for name, value in record.items()]
 
 

@@ -68,7 +68,10 @@ def setup(app: App, dry_run: bool, **parameters: Any) -> Result:
         else:
             console.print(f"Pipeline {pipeline.name} is as it ought to be: nothing to change.")
         facts = [*_bucket_facts(pipeline), ("function", pipeline.function_name)]
-        facts += [*_option_facts(choices.options), *settings_facts(choices.settings)]
+        facts += [
+            *_option_facts(choices.options),
+            *settings_facts(choices.settings, is_reservable=planned.is_reservable),
+        ]
         width = max(len(name) for name, _ in facts)
         for name, value in facts:
             console.print(f"  {name:<{width}}  {safe(value)}", soft_wrap=True)

@@ -74,7 +74,7 @@ def teardown(app: App, yes: bool, keep_data: bool, no_drain: bool, dry_run: bool
             _confirm(app, plan)
         outcomes = _execute(app, pipeline, plan, lambda: None if no_drain else drained.append(_drain(app, state)))
     if unseen.others:
-        app.terminal.warn(f"Not looked at: {describe_unseen(unseen.others)}. The pipeline has no such trigger.")
+        app.terminal.warn(f"Not looked at: {describe_unseen(unseen.others)}. {unseen.why_not_expected}")
     failures = [outcome for outcome in outcomes if outcome.error is not None]
     problems = [Problem.from_error(outcome.error) for outcome in failures if outcome.error]
     if unseen.expected:

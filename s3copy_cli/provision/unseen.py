@@ -29,11 +29,13 @@ class Unseen:
 
     Attributes:
         expected: the resources that the pipeline has, as far as is known; where nothing is known, any.
-        others: those of triggers that it has not.
+        others: those that it has not, as far as can be said.
+        why_not_expected: a sentence about the others.
     """
 
     expected: tuple[RemoteResource, ...] = ()
     others: tuple[RemoteResource, ...] = ()
+    why_not_expected: str = "The pipeline has no such trigger."
 
 
 def find_unseen(remote: RemoteState) -> Unseen:
@@ -42,6 +44,9 @@ def find_unseen(remote: RemoteState) -> Unseen:
     found = [remote[kind] for kind in _TRIGGERS if kind in remote and remote[kind].lacking]
     if not remote[Kind.ROLE].exists:
         found = [one for one in found if one.kind is not Kind.EVENT_QUEUE_ACCESS]
+    if trigger is None and not any(one.exists and one.is_ours for one in remote.values()):
+        # E.g. after another teardown, which knew the trigger, and said so where it could not look at its parts.
+        return Unseen((), tuple(found), "Nothing else of the pipeline is there.")
     expected = tuple(one for one in found if trigger is None or _TRIGGERS[one.kind] in (None, trigger))
     return Unseen(expected, tuple(one for one in found if one not in expected))
 

@@ -106,6 +106,7 @@ def test_settings_change_the_function_that_stands(s3copy: Run, clients: Callable
     (warning,) = warned.data["warnings"]
     assert "2 executions are not reserved" in warning
     assert warning in warned.stderr
+    assert "reserved concurrency  none yet, instead of 2\n" in s3copy("setup", expect=0).stdout
     answer = clients("lambda").get_function(**FUNCTION)
     assert answer["Configuration"]["Architectures"] == ["x86_64"]
     assert "Concurrency" not in answer

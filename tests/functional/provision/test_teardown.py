@@ -174,10 +174,19 @@ def test_what_may_not_be_looked_at_is_said(s3copy: Run, denied: set[str]) -> Non
     assert permissions == {"event source mapping": "lambda:ListEventSourceMappings", "rule": "events:DescribeRule"}
     assert "lambda:ListEventSourceMappings" in outcome.stderr
     assert everything() == EMPTY
-    # Now nothing says any more that it had no such trigger.
-    again = s3copy("teardown", "--yes", "--json", expect=1)
-    assert [error["code"] for error in again.envelope["errors"]] == ["NotLookedAt"]
-    assert "nothing to remove" not in s3copy("teardown", "--yes", expect=1).stdout
+    # Nothing says any more that it had no such trigger, but nothing speaks for it either.
+    again = s3copy("teardown", "--yes", expect=0)
+    assert "Nothing else of the pipeline is there" in again.stderr
+    assert "nothing to remove" in again.stdout
+
+
+def test_with_a_part_left_and_no_record_what_may_not_be_looked_at_is_an_error(s3copy: Run, denied: set[str]) -> None:
+    s3copy("setup", expect=0)
+    client("lambda").delete_function(FunctionName="s3copy")
+    denied.add("DescribeRule")
+    outcome = s3copy("teardown", "--yes", "--json", expect=1)
+    assert [error["code"] for error in outcome.envelope["errors"]] == ["NotLookedAt"]
+    assert everything() == EMPTY
 
 
 def test_a_trigger_that_the_pipeline_has_and_may_not_be_looked_at_is_an_error(s3copy: Run, denied: set[str]) -> None:

@@ -31,7 +31,11 @@ def function(settings: Any, **variables: str) -> RemoteResource:
 
 def world(found: RemoteResource, *, has_role: bool = True) -> dict[Kind, RemoteResource]:
     unread = {kind: RemoteResource(kind, "x", lacking=permission) for kind, permission in READ.items()}
-    return {**unread, Kind.FUNCTION: found, Kind.ROLE: RemoteResource(Kind.ROLE, "role", exists=has_role)}
+    return {
+        **unread,
+        Kind.FUNCTION: found,
+        Kind.ROLE: RemoteResource(Kind.ROLE, "role", exists=has_role, is_ours=has_role),
+    }
 
 
 @pytest.mark.parametrize(
@@ -53,8 +57,16 @@ def test_what_the_pipeline_has_matters(found: RemoteResource, expected: set[str]
     assert {one.kind.value for one in unseen.others} == {*QUEUED, "rule"} - expected
 
 
-def test_without_a_role_it_has_no_policies() -> None:
+def test_where_nothing_else_is_there_nothing_is_expected() -> None:
     unseen = find_unseen(world(NOTHING, has_role=False))
+    assert unseen.expected == ()
+    assert {one.kind.value for one in unseen.others} == {"event queue", "event source mapping", "rule"} | ALWAYS
+    assert unseen.why_not_expected == "Nothing else of the pipeline is there."
+
+
+def test_without_a_role_it_has_no_policies() -> None:
+    bucket = RemoteResource(Kind.SOURCE_BUCKET, "b", exists=True, is_ours=True)
+    unseen = find_unseen({**world(NOTHING, has_role=False), Kind.SOURCE_BUCKET: bucket})
     found = {one.kind.value for one in unseen.expected}
     assert found == {"event queue", "event source mapping", "rule"} | ALWAYS
 
