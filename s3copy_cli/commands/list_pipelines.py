@@ -77,7 +77,8 @@ def _print_pipeline(console: Console, one: ListedPipeline, width: int) -> None:
         f"{safe(one.name):<{width}}  {one.region}  {one.state}, trigger {safe(one.trigger)}, changed {changed}",
         soft_wrap=True,
     )
-    console.print(f"    {safe(one.source_bucket)} -> {safe(one.destination_bucket)}", soft_wrap=True)
+    if one.source_bucket or one.destination_bucket:
+        console.print(f"    {safe(one.source_bucket)} -> {safe(one.destination_bucket)}", soft_wrap=True)
     if one.problem:
         console.print(f"    ! {safe(one.problem)}", soft_wrap=True)
 

@@ -13,7 +13,13 @@ from botocore.exceptions import ClientError
 
 from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG
-from s3copy_cli.deployed import ENV_DESTINATION_BUCKET, ENV_PIPELINE, ENV_SOURCE_BUCKET, function_tags
+from s3copy_cli.deployed import (
+    ENV_DESTINATION_BUCKET,
+    ENV_PIPELINE,
+    ENV_SOURCE_BUCKET,
+    function_tags,
+    unreadable_variables,
+)
 from s3copy_cli.errors import CredentialsError
 from s3copy_cli.provision.function_state import function_state, lambda_time
 from s3copy_cli.provision.remote import FUNCTION_MISSING
@@ -159,13 +165,25 @@ def _look(aws: Aws) -> Inventory:
         ]
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="s3copy-list") as pool:
             listed = list(pool.map(lambda function: _pipeline(aws, function["FunctionName"]), candidates))
-        pipelines = tuple(sorted((one for one in listed if one is not None), key=lambda one: one.name))
         try:
             arns = list(_tagged(aws.tagging))
         except ClientError as error:
             needs = "it needs tag:GetResources" if is_denied(error) else f"GetResources answered {error_code(error)}"
-            return Inventory((aws.region,), pipelines, leftovers_not_looked_for={aws.region: needs})
+            return Inventory((aws.region,), _sorted(listed), leftovers_not_looked_for={aws.region: needs})
+        seen = {function["FunctionName"] for function in candidates}
+        # Those that do not say any more what they are, but are tagged.
+        listed += [_pipeline(aws, name) for name in sorted(_functions_among(arns) - seen)]
+    pipelines = _sorted(listed)
     return Inventory((aws.region,), pipelines, leftovers_of(arns, {one.name for one in pipelines}, aws.region))
+
+
+def _sorted(listed: Iterable[ListedPipeline | None]) -> tuple[ListedPipeline, ...]:
+    return tuple(sorted((one for one in listed if one is not None), key=lambda one: one.name))
+
+
+def _functions_among(arns: Iterable[tuple[str, str]]) -> set[str]:
+    """The functions that carry the name of their pipeline, among tagged resources."""
+    return {name for arn, name in arns if ":lambda:" in arn and arn.endswith(f":function:{name}")}
 
 
 def _pipeline(aws: Aws, function_name: str) -> ListedPipeline | None:
@@ -181,6 +199,18 @@ def _pipeline(aws: Aws, function_name: str) -> ListedPipeline | None:
     configuration = answer["Configuration"]
     variables = configuration.get("Environment", {}).get("Variables", {})
     name = variables.get(ENV_PIPELINE, "")
+    if not name:
+        # Found by its tag.
+        return ListedPipeline(
+            name=function_name,
+            region=aws.region,
+            source_bucket="",
+            destination_bucket="",
+            trigger="unknown",
+            state=function_state(configuration),
+            changed_at=lambda_time(configuration.get("LastModified", "")),
+            problem=unreadable_variables(configuration) or "its function's variables are missing",
+        )
     problem = "" if tags.get(OWNERSHIP_TAG) == name else f"its function has no tag {OWNERSHIP_TAG}={name}"
     if name != function_name:
         problem = f"its function is called {function_name}"

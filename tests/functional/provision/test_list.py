@@ -62,6 +62,20 @@ def test_each_pipeline_and_what_is_left_of_one_without_a_function(s3copy: Run, w
     assert write_calls == []
 
 
+def test_a_function_that_lost_its_variables_is_not_called_gone(s3copy: Run) -> None:
+    s3copy("setup", expect=0)
+    lambda_ = boto3.client("lambda", region_name="eu-west-1")
+    lambda_.update_function_configuration(FunctionName="s3copy", Environment={"Variables": {}})
+    data = s3copy("list", "--json", expect=0).data
+    (found,) = data["pipelines"]
+    assert (found["pipeline"], found["trigger"], found["source_bucket"]) == ("s3copy", "unknown", "")
+    assert found["problem"] == "its function's variables are missing"
+    assert data["leftovers"] == []
+    text = s3copy("list", expect=0).stdout
+    assert "has no function" not in text
+    assert "variables are missing" in text
+
+
 @pytest.fixture
 def stubbed() -> Any:
     session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="eu-west-1")
