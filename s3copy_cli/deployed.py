@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -39,6 +39,12 @@ ENV_ACCEPT_PERMANENT_DELETES = "S3COPY_ACCEPT_PERMANENT_DELETES"
 ENV_SETTINGS = "S3COPY_SETTINGS"
 # A tag of the function while its source bucket is being changed: the buckets that it had before, separated by spaces.
 FORMER_SOURCES_TAG = "s3copy:former-source-buckets"
+
+
+DECRYPT_HINT = (
+    "They are encrypted with a KMS key of yours, which must be enabled, and on which your credentials and the "
+    "function's role need kms:Decrypt."
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,9 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
             "If it is somebody else's, choose another --name. If it is yours and only lost its tag, give it back: "
             f"aws lambda tag-resource --resource {pipeline.function_arn} --tags {OWNERSHIP_TAG}={pipeline.name}",
         )
+    unreadable = unreadable_variables(answer["Configuration"])
+    if unreadable:
+        raise S3CopyError(doing, unreadable, DECRYPT_HINT, code="UnreadableSettings")
     variables = answer["Configuration"].get("Environment", {}).get("Variables", {})
     missing = [name for name in (ENV_SOURCE_BUCKET, ENV_DESTINATION_BUCKET) if name not in variables]
     if missing:
@@ -154,6 +163,14 @@ def find_deployed(aws: Aws, pipeline: Pipeline, setup_command: str) -> DeployedP
         created_at=created_at,
         log_retention_days=log_retention_days,
     )
+
+
+def unreadable_variables(configuration: Mapping[str, Any]) -> str:
+    """Why Lambda does not show a function's variables, in its words; "" where it does."""
+    error = configuration.get("Environment", {}).get("Error")
+    if not error:
+        return ""
+    return f"Lambda does not show its variables: {error.get('ErrorCode', 'unknown')}: {error.get('Message', '')}"
 
 
 def recorded_pipeline(pipeline: Pipeline, variables: Mapping[str, str]) -> Pipeline:

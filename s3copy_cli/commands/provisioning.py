@@ -173,6 +173,7 @@ def execute(app: App, desired: DesiredState, plan: Plan) -> None:
             desired.pipeline,
             wanted=record_attributes(function_environment(desired.pipeline, desired.choices)),
             planned=plan.recorded,
+            patience=patience().briefly(),
         ),
         patience=patience(),
         on_step=lambda step: app.terminal.say(step_line(step)),

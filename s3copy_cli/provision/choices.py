@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from s3copy_cli.deployed import (
+    DECRYPT_HINT,
     ENV_DESTINATION_BUCKET,
     ENV_EXPECTED_BUCKET_OWNER,
     ENV_PIPELINE,
@@ -102,6 +103,14 @@ def recorded_choices(function: RemoteResource, *, reset_settings: bool = False) 
     buckets = variables.get(ENV_SOURCE_BUCKET, ""), variables.get(ENV_DESTINATION_BUCKET, "")
     if reset_settings:
         return Choices(options, Settings(), *buckets)
+    if function.lacking:
+        raise S3CopyError(
+            _reading(function),
+            function.problem,
+            f"{DECRYPT_HINT} If the key is gone, run setup with --reset-settings and with every option that is not to "
+            "have its default, --source-bucket and --destination-bucket among them.",
+            code="UnreadableSettings",
+        )
     missing = [name for name in ALWAYS_RECORDED if function.exists and name not in variables]
     if missing:
         raise lost_record(function, f"its variables {', '.join(missing)} are missing, which setup always writes")

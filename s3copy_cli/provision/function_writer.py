@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -76,7 +77,7 @@ class FunctionWriter:
                 self._update_code()
             if changed - _CODE - _OTHER_CALLS:
                 self._update_configuration(changed)
-        self._wait_until_active()
+        self._wait_until_active(is_new=step.action is Action.CREATE)
         self._ensure_reserved_concurrency(step)
         if names.RECURSIVE_LOOPS in changed:
             self._ensure_loops_end()
@@ -92,7 +93,11 @@ class FunctionWriter:
                 MaximumEventAgeInSeconds=MAX_EVENT_AGE_SECONDS,
                 DestinationConfig={"OnFailure": {"Destination": pipeline.queue_arn}},
             ),
-            propagation.any_of(propagation.is_role_not_permitted_yet, propagation.is_update_in_progress),
+            propagation.any_of(
+                propagation.is_role_not_permitted_yet,
+                propagation.is_update_in_progress,
+                propagation.is_function_not_visible_yet,
+            ),
         )
 
     def ensure_permission(self, step: Step) -> None:
@@ -116,20 +121,29 @@ class FunctionWriter:
         wanted = self.context.desired.resources[step.kind].attributes[names.STATEMENT]
         # EventBridge names no account besides that in the rule's ARN.
         account = {"SourceAccount": wanted["source account"]} if wanted["source account"] else {}
-        try:
-            self.context.retry(
-                lambda: lambda_.add_permission(
-                    FunctionName=name,
-                    StatementId=statement_id,
-                    Action=wanted["action"],
-                    Principal=wanted["principal"],
-                    SourceArn=wanted["source arn"],
-                    **account,
-                ),
-                propagation.is_update_in_progress,
-            )
-        except lambda_.exceptions.ResourceConflictException:
-            self.context.on_wait(f"the permission {statement_id} appeared meanwhile")
+
+        def is_there() -> bool:
+            try:
+                self.context.retry(
+                    lambda: lambda_.add_permission(
+                        FunctionName=name,
+                        StatementId=statement_id,
+                        Action=wanted["action"],
+                        Principal=wanted["principal"],
+                        SourceArn=wanted["source arn"],
+                        **account,
+                    ),
+                    propagation.any_of(propagation.is_update_in_progress, propagation.is_function_not_visible_yet),
+                )
+            except lambda_.exceptions.ResourceConflictException:
+                # Another setup was faster; or the one that was removed before has not gone everywhere, and would be
+                # missed after the spare one.
+                found = remote.read_permission(self.context.aws, self.context.pipeline, step.kind, statement_id)
+                return bool(found.attributes.get(names.STATEMENT) == wanted)
+            return True
+
+        if not self.context.patience.until(is_there):
+            raise self._timeout(f"adding the permission {statement_id}", "another one of that name did not go")
 
     def _remove_permission(self, statement_id: str) -> None:
         name, lambda_ = self.context.pipeline.function_name, self.context.aws.lambda_
@@ -235,13 +249,15 @@ class FunctionWriter:
             "LoggingConfig": {"LogFormat": wanted[names.LOG_FORMAT], "LogGroup": wanted[names.LOG_GROUP]},
         }
 
-    def _wait_until_active(self) -> None:
+    def _wait_until_active(self, *, is_new: bool = False) -> None:
         name = self.context.pipeline.function_name
+        look = partial(self.context.aws.lambda_.get_function_configuration, FunctionName=name)
+        is_unseen = propagation.is_function_not_visible_yet if is_new else propagation.any_of()
         failed = ""
 
         def is_settled() -> bool:
             nonlocal failed
-            answer = self.context.aws.lambda_.get_function_configuration(FunctionName=name)
+            answer = self.context.patience.briefly().retry(look, is_unseen)
             state = function_state(answer)
             if state in {names.STATE_FAILED, names.STATE_UPDATE_FAILED}:
                 failed = function_state_reason(answer) or "no reason given"

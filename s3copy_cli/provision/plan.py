@@ -21,6 +21,7 @@ from s3copy_cli.provision.refusals import (
     refuse_missing_adopted,
     refuse_overlap,
     refuse_permanent_deletes,
+    refuse_unseen,
     refuse_unwritable,
 )
 from s3copy_cli.provision.resources import DesiredResource, Kind, RemoteResource, RemoteState
@@ -148,6 +149,7 @@ def plan_setup(desired: DesiredState, remote: RemoteState, setup_command: str = 
     """
     pipeline = desired.pipeline
     wanted = [kind for kind, resource in desired.resources.items() if not resource.not_applicable]
+    refuse_unseen(pipeline, remote[Kind.DEAD_LETTER_QUEUE])
     refuse_foreign(pipeline, [remote[kind] for kind in wanted])
     refuse_permanent_deletes(desired, remote, setup_command)
     if _is_being_deleted(remote[Kind.FUNCTION]):

@@ -34,6 +34,12 @@ def is_update_in_progress(error: ClientError) -> bool:
     return error_code(error) == "ResourceConflictException" and ("in progress" in message or "pending" in message)
 
 
+def is_function_not_visible_yet(error: ClientError) -> bool:
+    """A function made a moment ago that this endpoint does not see yet; Lambda's mappings word it in their own way."""
+    is_unseen = error_code(error) == "InvalidParameterValueException" and "function does not exist" in _message(error)
+    return is_unseen or error_code(error) == "ResourceNotFoundException"
+
+
 def is_revision_outdated(error: ClientError) -> bool:
     """A function that has changed since its revision was read (Lambda: PreconditionFailedException)."""
     return error_code(error) == "PreconditionFailedException"
@@ -123,6 +129,10 @@ def any_of(*predicates: Predicate) -> Predicate:
     return lambda error: any(predicate(error) for predicate in predicates)
 
 
+# What a service was told is seen at all of its endpoints after a few seconds, as a rule.
+SEEN_SECONDS = 10.0
+
+
 @dataclass(frozen=True)
 class Patience:
     """Bounded waiting.
@@ -136,6 +146,10 @@ class Patience:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     timeout_seconds: float = 90.0
+
+    def briefly(self) -> Patience:
+        """Only for as long as an answer may be out of date."""
+        return replace(self, timeout_seconds=min(self.timeout_seconds, SEEN_SECONDS))
 
     def times(self, factor: float) -> Patience:
         """As patient with each wait, for so many times as long in all."""

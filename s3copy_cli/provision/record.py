@@ -19,7 +19,7 @@ from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.choices import record_attributes
 from s3copy_cli.provision.function_state import function_state
 from s3copy_cli.provision.options import option_attributes
-from s3copy_cli.provision.propagation import Patience, is_role_not_assumable_yet
+from s3copy_cli.provision.propagation import Patience, is_function_not_visible_yet, is_role_not_assumable_yet
 from s3copy_cli.provision.reading import BUCKET_MISSING
 from s3copy_cli.provision.settings import Settings
 from s3copy_cli.queues import QUEUE_MISSING
@@ -32,6 +32,9 @@ _OURS = "S3COPY_"
 _OPTIONS = tuple(option_attributes({}))
 
 
+_AT_ONCE = Patience(clock=lambda: 0.0, sleep=lambda _: None, timeout_seconds=0.0)
+
+
 @dataclass(frozen=True)
 class Record:
     """What one run of setup or deploy relies on.
@@ -41,12 +44,15 @@ class Record:
         pipeline: whose.
         wanted: what the function is to record, in the words of a plan (`choices.record_attributes`).
         planned: what it recorded when the plan was made; None if there was no function.
+        patience: how long to look again at what may be out of date: Lambda's endpoints do not all know at once what
+            one of them was told.
     """
 
     aws: Aws
     pipeline: Pipeline
     wanted: Mapping[str, Any]
     planned: Mapping[str, Any] | None = None
+    patience: Patience = _AT_ONCE
 
     def check(self, doing: str) -> None:
         """Make sure that what this run recorded still holds.
@@ -56,7 +62,17 @@ class Record:
                 (GoneMeanwhile).
             ClientError: Lambda refused or failed the call.
         """
-        self.refuse_other(self._read(doing)[0], doing)
+        wanted, planned = _shown(self.wanted), _shown(self.planned or {})
+        found: dict[str, Any] = {}
+
+        def is_up_to_date() -> bool:
+            nonlocal found
+            found = self._read(doing)[0]
+            # This run has replaced what was planned: an endpoint may still tell the old record.
+            return _shown(found) == wanted or _shown(found) != planned
+
+        self.patience.until(is_up_to_date)
+        self.refuse_other(found, doing)
 
     def revision_to_replace(self, doing: str) -> str:
         """Make sure that nobody has recorded anything since the plan was made; the function's revision.
@@ -112,8 +128,11 @@ class Record:
         return True
 
     def _read(self, doing: str) -> tuple[dict[str, Any], str]:
+        name = self.pipeline.function_name
         try:
-            found = self.aws.lambda_.get_function_configuration(FunctionName=self.pipeline.function_name)
+            found = self.patience.retry(
+                lambda: self.aws.lambda_.get_function_configuration(FunctionName=name), is_function_not_visible_yet
+            )
         except ClientError as error:
             if error_code(error) != _FUNCTION_MISSING:
                 raise

@@ -53,6 +53,22 @@ def refuse_foreign(pipeline: Pipeline, found: Iterable[RemoteResource], doing: s
             )
 
 
+def refuse_unseen(pipeline: Pipeline, resource: RemoteResource) -> None:
+    """Stop if something that every pipeline has could not be looked at: it may be somebody else's.
+
+    Raises:
+        S3CopyError: naming it, AWS's answer, and the permission.
+    """
+    if resource.lacking:
+        raise S3CopyError(
+            f"planning pipeline {pipeline.name}: reading the {resource.kind.value} {resource.name}",
+            resource.problem,
+            f"Your credentials need {resource.lacking} here (docs/permissions.md). If you have that, the policy of the "
+            "queue denies it: take that statement out, which the account's root user can do in any case.",
+            code="AccessDenied",
+        )
+
+
 def refuse_lost_settings(remote: RemoteState) -> None:
     """Stop if the settings are not recorded any more, although they were not all by default.
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from s3copy_cli.aws import Aws, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
-from s3copy_cli.deployed import ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags
+from s3copy_cli.deployed import ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags, unreadable_variables
 from s3copy_cli.provision import notes
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.bucket_reader import read_joined_bucket, read_unused_bucket
@@ -50,23 +50,24 @@ def read_remote_state(aws: Aws, pipeline: Pipeline, function: RemoteResource | N
         lambda: read_unused_bucket(aws, pipeline, Kind.UNUSED_DESTINATION_BUCKET),
         lambda: [read_trigger(aws, pipeline)],
         lambda: [read_log_group(aws, pipeline)],
-        lambda: read_dead_letter_queue_and_policy(aws, pipeline),
+        lambda: _read_dead_letters(aws, pipeline),
         lambda: read_role(aws, pipeline),
         lambda: [function or read_function(aws, pipeline)],
         lambda: [_read_async_invocation(aws, pipeline)],
-        lambda: _read_permissions(aws, pipeline),
         *_trigger_readers(aws, pipeline),
     ]
     doing = f"reading pipeline {pipeline.name} in {pipeline.region}"
-    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers) + 2) as pool:
+    with translate_errors(doing, region=aws.region), ThreadPoolExecutor(max_workers=len(readers) + 3) as pool:
         loops_read = pool.submit(_read_recursive_loops, aws, pipeline)
+        policy_read = pool.submit(_function_policy, aws, pipeline)
         role_notes_read = pool.submit(_read_role_notes, aws, pipeline)
         found = [resource for part in pool.map(lambda read: read(), readers) for resource in part]
-        loops, role_notes = loops_read.result(), role_notes_read.result()
-    state = {resource.kind: resource for resource in found}
+        loops, policy, role_notes = loops_read.result(), policy_read.result(), role_notes_read.result()
+    state = {resource.kind: resource for resource in (*found, *_permissions(pipeline, policy))}
     function = state[Kind.FUNCTION]
     if function.exists:
-        state[Kind.FUNCTION] = replace(function, attributes={**function.attributes, **loops})
+        admitted = _admitted_notes(pipeline, policy)
+        state[Kind.FUNCTION] = replace(function, attributes={**function.attributes, **loops}, notes=admitted)
     state[Kind.ROLE] = replace(state[Kind.ROLE], notes=role_notes)
     state[Kind.FORMER_TRIGGER] = _former_trigger(pipeline, function, state[Kind.ROLE_POLICY], state[Kind.RULE])
     state[Kind.LOG_GROUP] = _recreated(pipeline, state[Kind.LOG_GROUP], function)
@@ -97,6 +98,18 @@ def _former_trigger(
         named |= source_buckets_of(role_policy.attributes.get(names.DOCUMENT))
     buckets = sorted(named - {pipeline.source_bucket, ""})
     return RemoteResource(Kind.FORMER_TRIGGER, " ".join(buckets), exists=bool(buckets), is_ours=bool(buckets))
+
+
+def _read_dead_letters(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+    """The dead-letter queue and its policy, which may deny everybody a look; whoever needs the queue stops then."""
+    found: list[RemoteResource] = []
+
+    def read() -> RemoteResource:
+        found.extend(read_dead_letter_queue_and_policy(aws, pipeline))
+        return found[0]
+
+    queue = reading.unless_denied(read, Kind.DEAD_LETTER_QUEUE, pipeline.queue_name)
+    return found or [queue, RemoteResource(Kind.DEAD_LETTER_QUEUE_POLICY, pipeline.queue_name)]
 
 
 def _trigger_readers(aws: Aws, pipeline: Pipeline) -> list[Callable[[], list[RemoteResource]]]:
@@ -197,7 +210,7 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
     configuration = answered["Configuration"]
     logging = configuration.get("LoggingConfig", {})
     variables = configuration.get("Environment", {}).get("Variables", {})
-    problem = tag_problem(pipeline, tags)
+    problem, unreadable = tag_problem(pipeline, tags), unreadable_variables(configuration)
     state, reason = function_state(configuration), function_state_reason(configuration)
     return RemoteResource(
         Kind.FUNCTION,
@@ -222,7 +235,8 @@ def read_function(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             names.LOG_FORMAT: logging.get("LogFormat", "Text"),
             **_additions(configuration),
         },
-        problem=problem,
+        problem=problem or unreadable,
+        lacking="kms:Decrypt" if unreadable else "",
         obstacle=(reason or "it gives no reason") if state == names.STATE_FAILED else "",
         changed_at=lambda_time(configuration.get("LastModified", "")),
         former_buckets=tuple(tags.get(FORMER_SOURCES_TAG, "").split()),
@@ -268,13 +282,28 @@ def _read_recursive_loops(aws: Aws, pipeline: Pipeline) -> dict[str, Any]:
     return {names.RECURSIVE_LOOPS: found.get("RecursiveLoop")} if found else {}
 
 
-def _read_permissions(aws: Aws, pipeline: Pipeline) -> list[RemoteResource]:
+def read_permission(aws: Aws, pipeline: Pipeline, kind: Kind, statement_id: str) -> RemoteResource:
+    """One statement of the function's policy.
+
+    Raises:
+        ClientError: Lambda failed, or refused to show it.
+    """
+    return reading.permission_from(kind, statement_id, _function_policy(aws, pipeline))
+
+
+def _function_policy(aws: Aws, pipeline: Pipeline) -> dict[str, Any] | None:
     answered = answer(lambda: aws.lambda_.get_policy(FunctionName=pipeline.function_name), FUNCTION_MISSING)
-    document = json.loads(answered["Policy"]) if answered else None
+    return json.loads(answered["Policy"]) if answered else None
+
+
+def _permissions(pipeline: Pipeline, policy: Mapping[str, Any] | None) -> list[RemoteResource]:
     ours = {Kind.PERMISSION: pipeline.permission_id, Kind.RULE_PERMISSION: pipeline.rule_permission_id}
-    statements = {*ours.values(), *map(reading.spare_permission_id, ours.values())}
-    told = notes.admitted_notes(document, statements, pipeline.account_id)
-    return [replace(reading.permission_from(kind, name, document), notes=told) for kind, name in ours.items()]
+    return [reading.permission_from(kind, name, policy) for kind, name in ours.items()]
+
+
+def _admitted_notes(pipeline: Pipeline, policy: Mapping[str, Any] | None) -> tuple[str, ...]:
+    ours = {pipeline.permission_id, pipeline.rule_permission_id}
+    return notes.admitted_notes(policy, {*ours, *map(reading.spare_permission_id, ours)}, pipeline.account_id)
 
 
 def _read_role_notes(aws: Aws, pipeline: Pipeline) -> tuple[str, ...]:

@@ -174,7 +174,8 @@ class Remover:
             return
         name = self.pipeline.function_name
         with translate_errors(doing, region=self.aws.region):
-            if is_function_gone(self.aws, name):
+            # An endpoint may still show the one that was removed.
+            if self._patience.briefly().until(lambda: is_function_gone(self.aws, name)):
                 return
         raise OvertakenError(
             doing,

@@ -154,7 +154,7 @@ class RemoteResource:
         exists: whether it was found.
         is_ours: whether it carries our ownership tag (or belongs to a resource that does, by our own id).
         attributes: what was read of the attributes that setup sets.
-        problem: why it cannot be ours, in words, where `is_ours` is false.
+        problem: why it cannot be ours, in words, where `is_ours` is false; AWS's answer where something is `lacking`.
         obstacle: why it cannot be made as desired although it is (or would be) ours, in words; "" where it can.
         changed_at: when it was made or last changed, for a role and a function; None where that is not known.
         is_adopted: it is the owner's, by their own choice; then it is not ours, and nothing is wrong with that.

@@ -12,8 +12,10 @@ from s3copy_cli.provision.resources import Kind, RemoteResource, RemoteState
 from s3copy_cli.provision.settings import RecordError, recorded_settings
 from s3copy_cli.provision.triggers.wanted import Trigger
 
-# The rule's target goes with the rule, whose removal looks for it.
+# Whose trigger each belongs to; None for what every pipeline has. The rule's target goes with the rule, whose removal
+# looks for it.
 _TRIGGERS = {
+    Kind.DEAD_LETTER_QUEUE: None,
     Kind.EVENT_QUEUE: Trigger.SQS,
     Kind.EVENT_QUEUE_ACCESS: Trigger.SQS,
     Kind.EVENT_SOURCE_MAPPING: Trigger.SQS,
@@ -45,7 +47,7 @@ def find_unseen(remote: RemoteState) -> Unseen:
     if trigger is None and not any(one.exists and one.is_ours for one in remote.values()):
         # E.g. after another teardown, which knew the trigger, and said so where it could not look at its parts.
         return Unseen((), tuple(found), "Nothing else of the pipeline is there.")
-    expected = tuple(one for one in found if trigger in (None, _TRIGGERS[one.kind]))
+    expected = tuple(one for one in found if trigger is None or _TRIGGERS[one.kind] in (None, trigger))
     return Unseen(expected, tuple(one for one in found if one not in expected))
 
 
@@ -59,7 +61,8 @@ def unseen_error(pipeline: Pipeline, expected: Sequence[RemoteResource]) -> S3Co
     return S3CopyError(
         f"removing pipeline {pipeline.name}",
         f"not looked at, so perhaps still there: {describe_unseen(expected)}",
-        "Run teardown again with these permissions, and those to remove it; docs/permissions.md lists them by trigger.",
+        "Run teardown again with these permissions, and those to remove it; docs/permissions.md lists them by trigger. "
+        "A queue whose own policy denies everybody is unlocked by the account's root user (AWS: SQSUnlockQueuePolicy).",
         code="NotLookedAt",
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, is_denied
+from s3copy_cli.aws import Aws, error_code, is_denied
 from s3copy_cli.aws_permissions import iam_action
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import resources as names
@@ -250,4 +250,5 @@ def unless_denied(read: Callable[[], RemoteResource], kind: Kind, name: str) -> 
         if not is_denied(error):
             raise
         message = str(error.response.get("Error", {}).get("Message", ""))
-        return RemoteResource(kind, name, lacking=iam_action(error.operation_name, message))
+        problem = f"{error.operation_name} answered {error_code(error)}: {message}"
+        return RemoteResource(kind, name, problem=problem, lacking=iam_action(error.operation_name, message))

@@ -155,6 +155,7 @@ def _ensure_one_mapping(context: Context, settings: dict[str, Any]) -> list[str]
                     propagation.is_role_not_permitted_yet,
                     propagation.is_update_in_progress,
                     propagation.is_event_queue_not_visible_yet,
+                    propagation.is_function_not_visible_yet,
                     propagation.is_visibility_timeout_not_seen_yet,
                 ),
             )

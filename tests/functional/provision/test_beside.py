@@ -93,7 +93,7 @@ def add_target(p: Pipeline) -> None:
 NOTED: list[tuple[Callable[[Pipeline], Any], str, list[str]]] = [
     (
         admit_sns,
-        "rule's invoke permission s3copy-rule",
+        "function s3copy",
         ["its policy also admits sns.amazonaws.com: lambda:InvokeFunction (statement theirs)"],
     ),
     (
@@ -136,6 +136,14 @@ def test_what_does_harm_is_drift_and_what_does_not_is_told(s3copy: Run, pipeline
     assert changes(again) == {}
     assert is_told(again.data["warnings"]), "setup leaves it as it is"
     assert all(note in again.stderr for note in again.data["warnings"])
+
+
+def test_who_else_may_invoke_the_function_is_told_with_every_trigger(s3copy: Run, pipeline: Pipeline) -> None:
+    s3copy("setup", "--trigger", "sqs", expect=0)
+    admit_sns(pipeline)
+    assert s3copy("plan", "--json", expect=0).data["warnings"] == [
+        "function s3copy: its policy also admits sns.amazonaws.com: lambda:InvokeFunction (statement theirs)"
+    ]
 
 
 # What moto does not answer.

@@ -111,3 +111,41 @@ def test_teardown_asks_for_the_bucket_whose_trigger_it_cannot_find(adopted: Run,
     assert entries(INBOX) == ["s3copy-copy"]
     adopted("teardown", "--yes", "--source-bucket", INBOX, expect=0)
     assert entries(INBOX) == []
+
+
+@pytest.mark.parametrize("command", ["plan", "setup", "deploy", "verify"])
+def test_variables_that_a_kms_key_hides_are_not_called_deleted(
+    s3copy: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    s3copy("setup", expect=0)
+    hide_variables(monkeypatch)
+    (error,) = s3copy(command, "--json", expect=1).envelope["errors"]
+    assert error["code"] == "UnreadableSettings"
+    assert "AccessDeniedException: Lambda was unable to decrypt" in error["message"]
+    assert "kms:Decrypt" in error["hint"]
+    assert "deleted" not in error["message"] + error["hint"]
+
+
+def test_a_pipeline_whose_variables_a_kms_key_hides_can_be_removed(
+    s3copy: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3copy("setup", expect=0)
+    hide_variables(monkeypatch)
+    assert s3copy("teardown", "--yes", "--json", expect=0).data["remaining"] == []
+
+
+def hide_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Lambda answers whoever may not decrypt with the key of the variables (EnvironmentResponse)."""
+    original = boto3.Session.__init__
+    error = {"ErrorCode": "AccessDeniedException", "Message": "Lambda was unable to decrypt the environment variables"}
+
+    def hide(parsed: dict[str, Any], **_: Any) -> None:
+        configuration = parsed.get("Configuration", parsed)
+        if "Environment" in configuration:
+            configuration["Environment"] = {"Error": error}
+
+    def with_hook(self: boto3.Session, *arguments: Any, **keywords: Any) -> None:
+        original(self, *arguments, **keywords)
+        self.events.register("after-call.lambda", hide)
+
+    monkeypatch.setattr(boto3.Session, "__init__", with_hook)

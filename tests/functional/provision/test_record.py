@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -70,6 +71,20 @@ def here() -> Here:
 def test_what_this_run_recorded_holds_next_to_variables_of_others(here: Here) -> None:
     here.function_is(variables(DEBUG="1"))
     here.record.check("waiting")
+
+
+def test_what_an_endpoint_does_not_know_yet_is_looked_at_again(here: Here) -> None:
+    patient = replace(here.record, patience=Patience(lambda: here.now, here.sleep).briefly())
+    # Before this run's creation, and before its update.
+    here.lambda_.add_client_error("get_function_configuration", "ResourceNotFoundException")
+    here.function_is(variables(Choices()))
+    here.function_is(variables())
+    patient.check("waiting")
+    here.lambda_.assert_no_pending_responses()
+    # Nobody had recorded this before: no reason to doubt it.
+    here.function_is(variables(S3COPY_SOURCE_BUCKET="another"))
+    with pytest.raises(OvertakenError):
+        patient.check("waiting")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -88,13 +89,53 @@ def test_an_update_in_progress_is_waited_for(world: Any) -> None:
     world.done()
 
 
+def permission(source: str) -> dict[str, str]:
+    """GetPolicy's answer, as Lambda words what AddPermission was told."""
+    statement = {
+        "Sid": PIPELINE.permission_id,
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "lambda:InvokeFunction",
+        "Resource": PIPELINE.function_arn,
+        "Condition": {
+            "StringEquals": {"AWS:SourceAccount": PIPELINE.account_id},
+            "ArnLike": {"AWS:SourceArn": f"arn:aws:s3:::{source}"},
+        },
+    }
+    return {"Policy": json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": [statement]})}
+
+
+def refuse_duplicate(world: Any) -> None:
+    message = f"The statement id ({PIPELINE.permission_id}) provided already exists."
+    world.lambda_.add_client_error("add_permission", "ResourceConflictException", message)
+
+
 def test_a_permission_that_another_setup_added_meanwhile_is_fine(world: Any) -> None:
-    world.lambda_.add_client_error(
-        "add_permission",
-        "ResourceConflictException",
-        "The statement id (s3copy-source-bucket) provided already exists.",
-    )
+    refuse_duplicate(world)
+    world.lambda_.add_response("get_policy", permission(PIPELINE.source_bucket))
     world.take(Kind.PERMISSION)
+    world.done()
+
+
+def test_a_permission_that_was_removed_and_has_not_gone_everywhere_is_added_again(world: Any) -> None:
+    for answer in (permission("another"), None):
+        refuse_duplicate(world)
+        if answer:
+            world.lambda_.add_response("get_policy", answer)
+        else:
+            world.lambda_.add_client_error("get_policy", "ResourceNotFoundException")
+    world.lambda_.add_response("add_permission", {})
+    world.take(Kind.PERMISSION)
+    assert world.now > 0
+    world.done()
+
+
+def test_a_function_that_lambda_does_not_see_yet_is_waited_for(world: Any) -> None:
+    calls = {Kind.PERMISSION: "add_permission", Kind.ASYNC_INVOCATION: "put_function_event_invoke_config"}
+    for kind, call in calls.items():
+        world.lambda_.add_client_error(call, "ResourceNotFoundException", "Function not found")
+        world.lambda_.add_response(call, {})
+        world.take(kind)
     world.done()
 
 

@@ -203,6 +203,30 @@ def test_a_trigger_that_the_pipeline_has_and_may_not_be_looked_at_is_an_error(s3
     assert client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
 
 
+def test_a_dead_letter_queue_that_denies_a_look_stops_a_plan_and_not_a_teardown(s3copy: Run, denied: set[str]) -> None:
+    s3copy("setup", expect=0)
+    denied.add("GetQueueUrl")
+    for command in ("plan", "setup"):
+        (error,) = s3copy(command, "--json", expect=1).envelope["errors"]
+        assert error["code"] == "AccessDenied"
+        assert "queue s3copy-dead-letter: GetQueueUrl answered AccessDeniedException: no" in error["message"]
+        assert "sqs:GetQueueUrl" in error["hint"]
+    outcome = s3copy("teardown", "--yes", "--json", expect=1)
+    (error,) = outcome.envelope["errors"]
+    assert error["code"] == "NotLookedAt"
+    assert "the dead-letter queue s3copy-dead-letter (your credentials lack sqs:GetQueueUrl)" in error["message"]
+    assert everything() == EMPTY | {"queues": everything()["queues"]}
+    denied.clear()
+    s3copy("teardown", "--yes", expect=0)
+    assert everything() == EMPTY
+
+
+def test_without_the_newer_permissions_a_plan_looks_at_less(s3copy: Run, denied: set[str]) -> None:
+    denied |= {"GetFunctionRecursionConfig", "ListRolePolicies", "ListAttachedRolePolicies"}
+    s3copy("setup", expect=0)
+    assert s3copy("plan", "--json", expect=0).data["warnings"] == []
+
+
 def test_setup_says_so_too_where_the_old_trigger_cannot_be_looked_at(s3copy: Run, denied: set[str]) -> None:
     s3copy("setup", "--trigger", "sqs", expect=0)
     denied.add("ListEventSourceMappings")

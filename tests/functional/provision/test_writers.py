@@ -344,11 +344,34 @@ def test_a_function_that_another_teardown_is_deleting_is_waited_for(world: Any) 
 def test_a_function_that_is_there_again_stops_a_teardown(world: Any) -> None:
     world.lambda_.add_response("delete_function", {})
     world.lambda_.add_client_error("get_function_configuration", "ResourceNotFoundException")
-    world.lambda_.add_response("get_function_configuration", ACTIVE)
+    for _ in range(9):
+        world.lambda_.add_response("get_function_configuration", ACTIVE)
     with pytest.raises(OvertakenError, match="set the pipeline up meanwhile") as caught:
         world.remove_all(Kind.FUNCTION, Kind.SOURCE_BUCKET)
     assert caught.value.code == "BuiltMeanwhile"
     assert world.emptied == []
+    world.done()
+
+
+def test_a_removed_function_that_an_endpoint_still_shows_stops_no_teardown(world: Any) -> None:
+    world.lambda_.add_response("delete_function", {})
+    world.lambda_.add_client_error("get_function_configuration", "ResourceNotFoundException")
+    world.lambda_.add_response("get_function_configuration", ACTIVE)
+    for _ in range(2):
+        world.lambda_.add_client_error("get_function_configuration", "ResourceNotFoundException")
+    world.logs.add_response("delete_log_group", {})
+    world.logs.add_response("describe_log_groups", {"logGroups": []})
+    assert [one.error for one in world.remove_all(Kind.FUNCTION, Kind.LOG_GROUP)] == [None, None]
+    world.done()
+
+
+def test_a_new_function_that_an_endpoint_does_not_see_yet_is_looked_for_again(world: Any) -> None:
+    world.lambda_.add_response("create_function", {})
+    for _ in range(3):
+        world.lambda_.add_client_error("get_function_configuration", "ResourceNotFoundException")
+    world.lambda_.add_response("get_function_configuration", ACTIVE)
+    world.take(Kind.FUNCTION)
+    assert 0 < world.now < 10
     world.done()
 
 

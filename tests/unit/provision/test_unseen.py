@@ -11,12 +11,14 @@ from s3copy_cli.provision.resources import Kind, RemoteResource
 from s3copy_cli.provision.unseen import find_unseen
 
 READ = {
+    Kind.DEAD_LETTER_QUEUE: "sqs:GetQueueUrl",
     Kind.EVENT_QUEUE: "sqs:GetQueueUrl",
     Kind.EVENT_SOURCE_MAPPING: "lambda:ListEventSourceMappings",
     Kind.RULE: "events:DescribeRule",
     Kind.RULE_TARGET: "events:ListTargetsByRule",
     Kind.EVENT_QUEUE_ACCESS: "iam:GetRolePolicy",
 }
+ALWAYS = {"dead-letter queue"}
 QUEUED = {"event queue", "event queue access", "event source mapping"}
 NOTHING = RemoteResource(Kind.FUNCTION, "s3copy")
 
@@ -51,21 +53,22 @@ def world(found: RemoteResource, *, has_role: bool = True) -> dict[Kind, RemoteR
 )
 def test_what_the_pipeline_has_matters(found: RemoteResource, expected: set[str]) -> None:
     unseen = find_unseen(world(found))
-    assert {one.kind.value for one in unseen.expected} == expected
+    assert {one.kind.value for one in unseen.expected} == expected | ALWAYS
     assert {one.kind.value for one in unseen.others} == {*QUEUED, "rule"} - expected
 
 
 def test_where_nothing_else_is_there_nothing_is_expected() -> None:
     unseen = find_unseen(world(NOTHING, has_role=False))
     assert unseen.expected == ()
-    assert {one.kind.value for one in unseen.others} == {"event queue", "event source mapping", "rule"}
+    assert {one.kind.value for one in unseen.others} == {"event queue", "event source mapping", "rule"} | ALWAYS
     assert unseen.why_not_expected == "Nothing else of the pipeline is there."
 
 
 def test_without_a_role_it_has_no_policies() -> None:
     bucket = RemoteResource(Kind.SOURCE_BUCKET, "b", exists=True, is_ours=True)
     unseen = find_unseen({**world(NOTHING, has_role=False), Kind.SOURCE_BUCKET: bucket})
-    assert {one.kind for one in unseen.expected} == {Kind.EVENT_QUEUE, Kind.EVENT_SOURCE_MAPPING, Kind.RULE}
+    found = {one.kind.value for one in unseen.expected}
+    assert found == {"event queue", "event source mapping", "rule"} | ALWAYS
 
 
 def test_what_was_looked_at_is_not_named() -> None:
