@@ -14,6 +14,8 @@ from moto import mock_aws
 
 from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
+from s3copy_cli.provision.choices import Choices
+from s3copy_cli.provision.desired import function_environment
 from s3copy_cli.s3 import Bucket, CrtObjectStore, open_store
 
 ACCOUNT = "123456789012"
@@ -65,5 +67,6 @@ def standing(moto_account: str, pipeline: Pipeline) -> Any:
         Handler="handler.lambda_handler",
         Code={"ZipFile": package.getvalue()},
         Tags=dict(pipeline.tags),
+        Environment={"Variables": function_environment(pipeline, Choices())},
     )
     return s3
