@@ -174,6 +174,7 @@ def execute(app: App, desired: DesiredState, plan: Plan) -> None:
             wanted=record_attributes(function_environment(desired.pipeline, desired.choices)),
             planned=plan.recorded,
             patience=patience().briefly(),
+            command=app.command,
         ),
         patience=patience(),
         on_step=lambda step: app.terminal.say(step_line(step)),

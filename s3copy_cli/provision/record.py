@@ -46,6 +46,7 @@ class Record:
         planned: what it recorded when the plan was made; None if there was no function.
         patience: how long to look again at what may be out of date: Lambda's endpoints do not all know at once what
             one of them was told.
+        command: a command line with the options that this run was given, for hints.
     """
 
     aws: Aws
@@ -53,6 +54,7 @@ class Record:
     wanted: Mapping[str, Any]
     planned: Mapping[str, Any] | None = None
     patience: Patience = _AT_ONCE
+    command: Callable[[str], str] = "s3copy {}".format
 
     def check(self, doing: str) -> None:
         """Make sure that what this run recorded still holds.
@@ -102,8 +104,8 @@ class Record:
             raise OvertakenError(
                 doing,
                 f"another setup of this pipeline has meanwhile chosen otherwise: {', '.join(differing)}",
-                "That holds now, and what it may need was left. When it has ended, s3copy plan shows what is left to "
-                "do; setup with your own options chooses anew.",
+                "That holds now, and what it may need was left. When it has ended, this shows what is left to do: "
+                f"{self.command('plan')}. setup with your own options chooses anew.",
                 code="ChosenOtherwise",
             )
 
@@ -114,7 +116,7 @@ class Record:
             ClientError: IAM refused or failed a call.
         """
         is_role_missing = is_role_not_assumable_yet(error) and not self._has_role()
-        return _gone(doing, error) if is_role_missing or error_code(error) in _MISSING else None
+        return self._gone(doing, error) if is_role_missing or error_code(error) in _MISSING else None
 
     def _has_role(self) -> bool:
         if (self.wanted.get(names.SETTINGS) or {}).get("role_arn"):
@@ -136,10 +138,22 @@ class Record:
         except ClientError as error:
             if error_code(error) != _FUNCTION_MISSING:
                 raise
-            raise _gone(doing, error) from error
+            raise self._gone(doing, error) from error
         if function_state(found) == names.STATE_DELETING:
-            raise _gone_error(doing, f"the function {self.pipeline.function_name} is being deleted")
+            raise self._gone_error(doing, f"the function {self.pipeline.function_name} is being deleted")
         return record_attributes(found.get("Environment", {}).get("Variables", {})), found.get("RevisionId", "")
+
+    def _gone(self, doing: str, error: ClientError) -> OvertakenError:
+        return self._gone_error(doing, from_client_error(doing, error).happened)
+
+    def _gone_error(self, doing: str, happened: str) -> OvertakenError:
+        return OvertakenError(
+            doing,
+            f"what this needs has gone since this command began: {happened}",
+            "Somebody is removing the pipeline, or a part of it. When that has ended, build what is missing: "
+            f"{self.command('setup')}. If nothing is to be left: {self.command('teardown')}",
+            code="GoneMeanwhile",
+        )
 
 
 def watched(patience: Patience, check: Callable[[], None]) -> Patience:
@@ -150,20 +164,6 @@ def watched(patience: Patience, check: Callable[[], None]) -> Patience:
         check()
 
     return replace(patience, sleep=sleep)
-
-
-def _gone(doing: str, error: ClientError) -> OvertakenError:
-    return _gone_error(doing, from_client_error(doing, error).happened)
-
-
-def _gone_error(doing: str, happened: str) -> OvertakenError:
-    return OvertakenError(
-        doing,
-        f"what this needs has gone since this command began: {happened}",
-        "Somebody is removing the pipeline, or a part of it. When that has ended, run s3copy setup: it builds what is "
-        "missing. If nothing is to be left, run s3copy teardown instead.",
-        code="GoneMeanwhile",
-    )
 
 
 def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
