@@ -20,7 +20,7 @@ test: $(VENV)/.installed-dev
 model: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.model.run --writes 3 --invocations 3 --crashes 2
 
-# Every command dies at each of its calls, before and after it; make test tries a few. Some minutes.
+# Every command dies at each of its calls, before and after it; make test tries a few. Half an hour.
 crash-points: $(VENV)/.installed-dev
 	S3COPY_TEST_CRASH_POINTS=all $(BIN)/python -m pytest tests/e2e/test_crash_points.py \
 		tests/functional/provision/test_crash_points.py tests/functional/provision/test_overtaken.py $(PYTEST_OPTIONS)
