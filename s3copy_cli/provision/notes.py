@@ -20,7 +20,9 @@ def describe_notes(desired: DesiredState, remote: RemoteState) -> list[str]:
     """
     wanted = (kind for kind, resource in desired.resources.items() if not resource.not_applicable)
     found = (remote[kind] for kind in wanted)
-    return [f"{one.kind.value} {one.name}: {note}" for one in found if one.exists and one.is_ours for note in one.notes]
+    # Something that is missing may be so because of what is told of it.
+    ours = (one for one in found if one.is_ours or not one.exists)
+    return [f"{one.kind.value} {one.name}: {note}" for one in ours for note in one.notes]
 
 
 def policy_notes(inline: Iterable[str], attached: Iterable[str], ours: Collection[str]) -> tuple[str, ...]:
@@ -63,6 +65,20 @@ def queue_key_notes(key: str | None) -> tuple[str, ...]:
         return ()
     needs = "whoever sends to it needs kms:GenerateDataKey and kms:Decrypt on the key"
     return (f"it is encrypted with the KMS key {key}: {needs}, which the role that setup makes does not have",)
+
+
+def mapping_note(function_arn: str, mapping_id: str, region: str) -> str:
+    """That another function takes events out of the pipeline's queue, which ours then never sees.
+
+    Args:
+        function_arn: whose.
+        mapping_id: the mapping's UUID.
+        region: where both are.
+    """
+    return (
+        f"another function takes events from the queue, and they are not copied: {function_arn}; if it should not: "
+        f"aws lambda delete-event-source-mapping --uuid {mapping_id} --region {region}"
+    )
 
 
 def log_group_notes(log_class: str) -> tuple[str, ...]:

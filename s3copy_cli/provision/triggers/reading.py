@@ -15,6 +15,7 @@ from s3copy_cli.aws import Aws, error_code, is_denied
 from s3copy_cli.aws_permissions import iam_action
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import resources as names
+from s3copy_cli.provision.notes import mapping_note
 from s3copy_cli.provision.policy import canonical, find_statement
 from s3copy_cli.provision.reading import answer, parsed, tag_problem
 from s3copy_cli.provision.resources import Kind, RemoteResource
@@ -62,13 +63,17 @@ def list_mappings(aws: Aws, pipeline: Pipeline) -> list[EventSourceMappingConfig
     Raises:
         ClientError: Lambda failed, or refused to show them.
     """
+    return [mapping for mapping in _all_mappings(aws, pipeline) if _is_of_our_function(pipeline, mapping)]
+
+
+def _all_mappings(aws: Aws, pipeline: Pipeline) -> list[EventSourceMappingConfigurationTypeDef]:
+    """What takes events from the event queue, to whatever function."""
     pages = aws.lambda_.get_paginator("list_event_source_mappings").paginate(EventSourceArn=pipeline.event_queue_arn)
-    return [
-        mapping
-        for page in pages
-        for mapping in page["EventSourceMappings"]
-        if mapping.get("FunctionArn", "") == pipeline.function_arn
-    ]
+    return [mapping for page in pages for mapping in page["EventSourceMappings"]]
+
+
+def _is_of_our_function(pipeline: Pipeline, mapping: Mapping[str, Any]) -> bool:
+    return bool(mapping.get("FunctionArn") == pipeline.function_arn)
 
 
 def read_mapping(aws: Aws, pipeline: Pipeline) -> RemoteResource:
@@ -78,10 +83,13 @@ def read_mapping(aws: Aws, pipeline: Pipeline) -> RemoteResource:
         ClientError: Lambda failed, or refused to show them.
     """
     name = pipeline.event_queue_name
-    found = list_mappings(aws, pipeline)
+    listed = _all_mappings(aws, pipeline)
+    found = [mapping for mapping in listed if _is_of_our_function(pipeline, mapping)]
+    others = alive_mappings([mapping for mapping in listed if not _is_of_our_function(pipeline, mapping)])
+    told = tuple(mapping_note(one.get("FunctionArn", "?"), one.get("UUID", "?"), pipeline.region) for one in others)
     alive = alive_mappings(found)
     if not found:
-        return RemoteResource(Kind.EVENT_SOURCE_MAPPING, name)
+        return RemoteResource(Kind.EVENT_SOURCE_MAPPING, name, notes=told)
     mapping = (alive or found)[0]
     filters = [one.get("Pattern", "") for one in mapping.get("FilterCriteria", {}).get("Filters", [])]
     pollers = mapping.get("ProvisionedPollerConfig", {})
@@ -100,6 +108,7 @@ def read_mapping(aws: Aws, pipeline: Pipeline) -> RemoteResource:
             **({names.FILTERS: filters} if filters else {}),
             **({names.POLLERS: dict(pollers)} if pollers else {}),
         },
+        notes=told,
     )
 
 

@@ -5,7 +5,9 @@ The rest of the table in docs/provisioning.md is in tests/e2e/test_drift.py, on 
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -144,6 +146,38 @@ def test_who_else_may_invoke_the_function_is_told_with_every_trigger(s3copy: Run
     assert s3copy("plan", "--json", expect=0).data["warnings"] == [
         "function s3copy: its policy also admits sns.amazonaws.com: lambda:InvokeFunction (statement theirs)"
     ]
+
+
+def test_another_function_that_takes_our_events_is_told_with_the_command_that_ends_it(
+    s3copy: Run, pipeline: Pipeline
+) -> None:
+    s3copy("setup", "--trigger", "sqs", expect=0)
+    lambda_ = client("lambda")
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("h.py", "")
+    lambda_.create_function(
+        FunctionName="other",
+        Runtime="python3.13",
+        Role=pipeline.role_arn,
+        Handler="h.h",
+        Code={"ZipFile": code.getvalue()},
+    )
+    (mapping,) = lambda_.list_event_source_mappings()["EventSourceMappings"]
+    lambda_.update_event_source_mapping(UUID=mapping["UUID"], FunctionName="other")
+
+    planned = s3copy("plan", "--json", expect=3)
+    (step,) = [one for one in planned.data["steps"] if one["resource"] == "event source mapping"]
+    assert step["action"] == "create"
+    (warning,) = planned.data["warnings"]
+    assert "event source mapping s3copy-events: another function takes events from the queue" in warning
+    assert f"{pipeline.function_arn.removesuffix('s3copy')}other;" in warning
+    assert warning.endswith(f"aws lambda delete-event-source-mapping --uuid {mapping['UUID']} --region {REGION}")
+
+    s3copy("setup", expect=0)
+    assert s3copy("plan", "--json", expect=0).data["warnings"] == [warning]
+    lambda_.delete_event_source_mapping(UUID=mapping["UUID"])
+    assert s3copy("plan", "--json", expect=0).data["warnings"] == []
 
 
 # What moto does not answer.
