@@ -1,13 +1,11 @@
-"""Sessions and clients, and the one place where botocore's exceptions become ours."""
+"""Sessions and clients."""
 
 from __future__ import annotations
 
-import difflib
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +18,9 @@ from botocore import exceptions as botocore_errors
 from botocore.config import Config
 
 from s3copy_cli import __version__
-from s3copy_cli.aws_permissions import iam_action
+from s3copy_cli.aws_errors import CREDENTIALS_HINT, endpoint_hint, sentence, translate_errors
 from s3copy_cli.config import Pipeline, validate_region
-from s3copy_cli.errors import AwsError, CredentialsError, S3CopyError, UsageError
+from s3copy_cli.errors import CredentialsError, UsageError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -41,29 +39,6 @@ S3_CONCURRENCY = 32
 INVOKE_CONCURRENCY = 50
 LONGEST_INVOCATION = 930
 _KEEP_ALIVE_SECONDS = 60
-
-CREDENTIALS_HINT = (
-    "Configure credentials (aws configure, AWS_PROFILE, or --profile NAME), "
-    "or use the embedded AWS, which needs no account: add --local."
-)
-_CREDENTIAL_CODES = frozenset(
-    {
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "InvalidToken",
-        "MissingAuthenticationToken",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
-        "TokenRefreshRequired",
-        "UnrecognizedClientException",
-    }
-)
-_NOT_ENABLED_CODES = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"})
-_DENIED_CODES = frozenset({"403", "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation"})
-_THROTTLE_CODES = frozenset({"SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "503"})
 
 
 @dataclass(frozen=True)
@@ -203,7 +178,7 @@ class Aws:
         try:
             partition = self.session.get_partition_for_region(self.region)
         except botocore_errors.UnknownRegionError as error:
-            raise UsageError("choosing the Region", _sentence(error), _endpoint_hint(self.region)) from error
+            raise UsageError("choosing the Region", sentence(error), endpoint_hint(self.region)) from error
         return Pipeline(name=name, account_id=self.account_id, region=self.region, partition=partition)
 
     def _s3_client(self, region: str) -> S3Client:
@@ -303,90 +278,6 @@ def _keep_alive(client: Any) -> None:
             options.append((socket.IPPROTO_TCP, number, _KEEP_ALIVE_SECONDS))
 
 
-@contextmanager
-def translate_errors(doing: str, *, region: str = "") -> Iterator[None]:
-    """Turn whatever botocore raises inside the block into one of our errors.
-
-    Args:
-        doing: what the block does, as the first part of the message.
-        region: the Region in use, for hints about misspelt ones.
-
-    Raises:
-        CredentialsError: credentials are missing, expired or refused.
-        AwsError: anything else that AWS or the network did.
-    """
-    try:
-        yield
-    except botocore_errors.ClientError as error:
-        raise from_client_error(doing, error) from error
-    except (
-        botocore_errors.NoCredentialsError,
-        botocore_errors.PartialCredentialsError,
-        botocore_errors.CredentialRetrievalError,
-        botocore_errors.NoAuthTokenError,
-        botocore_errors.ProfileNotFound,
-        botocore_errors.SSOError,
-        botocore_errors.TokenRetrievalError,
-        botocore_errors.UnknownCredentialError,
-    ) as error:
-        raise CredentialsError(doing, _sentence(error), CREDENTIALS_HINT) from error
-    except botocore_errors.EndpointConnectionError as error:
-        raise AwsError(doing, _sentence(error), _endpoint_hint(region), code="EndpointConnectionError") from error
-    except botocore_errors.SSLError as error:
-        raise tls_error(doing, error) from error
-    except botocore_errors.HTTPClientError as error:
-        raise AwsError(
-            doing, _sentence(error), "Check the network and run the command again.", code=type(error).__name__
-        ) from error
-    except botocore_errors.WaiterError as error:
-        raise AwsError(
-            doing, _sentence(error), "Run the command again: it goes on where it stopped.", code="Timeout"
-        ) from error
-    except botocore_errors.BotoCoreError as error:
-        raise AwsError(doing, _sentence(error), "Run with --debug for details.", code=type(error).__name__) from error
-
-
-def from_client_error(doing: str, error: botocore_errors.ClientError) -> S3CopyError:
-    """One of our errors for an answer that says no: code, message, request id and a hint."""
-    code = error_code(error)
-    message = str(error.response.get("Error", {}).get("Message", "")) or "no message"
-    request_id = str(error.response.get("ResponseMetadata", {}).get("RequestId", ""))
-    operation = error.operation_name
-    happened = f"{operation} answered {code}: {message}" + (f" (request {request_id})" if request_id else "")
-    if code in _CREDENTIAL_CODES:
-        hint = CREDENTIALS_HINT
-        if code in _NOT_ENABLED_CODES:
-            # What AWS says of good credentials in a Region that their account has not opted into.
-            hint += " If they work elsewhere, this Region may not be enabled in the account."
-        return CredentialsError(doing, happened, hint, code=code)
-    if code in _DENIED_CODES:
-        action = iam_action(operation, message)
-        hint = f"Your credentials need {action} here; docs/permissions.md has a policy for the person who runs s3copy."
-    elif code == "InvalidParameterValueException" and "does not have permission" in message:
-        # Lambda looks into the role when it is to send or take something in its name.
-        hint = "The function's role lacks that permission: s3copy plan --show-policy prints what it needs."
-    elif code == "NoSuchBucket":
-        hint = "A bucket of the pipeline is gone. Build it again with: s3copy setup"
-    elif code in _THROTTLE_CODES:
-        hint = "AWS asked to slow down. Wait a minute and run the command again: it goes on where it stopped."
-    else:
-        hint = "Run the command again: it goes on where it stopped. If it persists, --verbose shows each call."
-    return AwsError(doing, happened, hint, code=code, operation=operation, request_id=request_id)
-
-
-def tls_error(doing: str, error: botocore_errors.SSLError) -> AwsError:
-    """The error for a server to which there is no secure connection, e.g. because nobody vouches for it."""
-    happened = _sentence(error)
-    if "CERTIFICATE_VERIFY_FAILED" in happened:
-        hint = (
-            "If that server, or a proxy in between, has a certificate of an authority of your own, name the file with "
-            "that authority's certificate (PEM): export AWS_CA_BUNDLE=/path/to/ca.pem."
-        )
-    else:
-        hint = "Check that --endpoint-url (https or http?) and the proxy of the environment are right."
-    return AwsError(doing, happened, hint, code="SSLError")
-
-
 def configured_ca_bundle(session: boto3.Session, environ: Mapping[str, str]) -> str:
     """The file of trusted certificates that somebody has named; empty if nobody has."""
     return str(session._session.get_config_variable("ca_bundle") or environ.get("REQUESTS_CA_BUNDLE") or "")
@@ -409,26 +300,3 @@ def _bad_ca_bundle(path: str, why: str) -> UsageError:
         why,
         "Name a file in AWS_CA_BUNDLE (or REQUESTS_CA_BUNDLE, or ca_bundle in the AWS configuration), or unset it.",
     )
-
-
-def error_code(error: botocore_errors.ClientError) -> str:
-    """AWS's error code of an answer, e.g. "NoSuchBucket" (HEAD requests only have the HTTP status: "404")."""
-    return str(error.response.get("Error", {}).get("Code", "Unknown"))
-
-
-def is_denied(error: botocore_errors.ClientError) -> bool:
-    """Whether the answer means that the caller may not do this."""
-    return error_code(error) in _DENIED_CODES
-
-
-def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
-
-
-def _endpoint_hint(region: str) -> str:
-    known = botocore.session.Session().get_available_regions("s3")
-    if region and region not in known:
-        close = difflib.get_close_matches(region, known, n=2)
-        suggestion = f" Did you mean {' or '.join(close)}?" if close else ""
-        return f"This SDK does not know a Region {region!r}.{suggestion}"
-    return "Check the network, --endpoint-url and --region."

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code, translate_errors
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import error_code, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline, is_region
 from s3copy_cli.errors import NotSetUpError, OwnershipError, S3CopyError
 from s3copy_cli.queues import QUEUE_MISSING

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code
+from s3copy_cli.aws_errors import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

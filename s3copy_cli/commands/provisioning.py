@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from s3copy_cli.aws import translate_errors
+from s3copy_cli.aws_errors import translate_errors
 from s3copy_cli.commands.app import App
 from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import recorded_pipeline

@@ -129,7 +129,8 @@ def _drain(app: App, state: RemoteState) -> Drained:
     """Wait, visibly, until the copies that are under way have ended."""
     import time
 
-    from s3copy_cli.aws import LONGEST_INVOCATION, translate_errors
+    from s3copy_cli.aws import LONGEST_INVOCATION
+    from s3copy_cli.aws_errors import translate_errors
     from s3copy_cli.provision.drain import EMBEDDED_LIMITS, DrainLimits, Watch, drain
     from s3copy_cli.provision.resources import TIMEOUT, Kind
 

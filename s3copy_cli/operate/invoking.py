@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError, ResponseStreamingError
 
-from s3copy_cli.aws import error_code, translate_errors
+from s3copy_cli.aws_errors import error_code, translate_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

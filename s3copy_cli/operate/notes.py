@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code, is_denied, translate_errors
+from s3copy_cli.aws_errors import error_code, is_denied, translate_errors
 from s3copy_cli.verify.clock import Clock
 
 if TYPE_CHECKING:

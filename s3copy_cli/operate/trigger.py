@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import is_denied, translate_errors
+from s3copy_cli.aws_errors import is_denied, translate_errors
 from s3copy_cli.deployed import DeployedPipeline
 from s3copy_cli.errors import NotSetUpError
 from s3copy_cli.verify.health import Health, iter_obstacles

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import error_code, is_denied, translate_errors
 from s3copy_cli.bucket_names import REGION_OF_OLD_NAMES, broken_rule, validate_bucket_name
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import OptionError, OwnershipError, S3CopyError, UsageError

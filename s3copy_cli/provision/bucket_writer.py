@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code
+from s3copy_cli.aws_errors import error_code
 from s3copy_cli.errors import OwnershipError
 from s3copy_cli.provision import bucket_reader, propagation
 from s3copy_cli.provision import resources as names

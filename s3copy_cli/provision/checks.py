@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import error_code, is_denied, translate_errors
 from s3copy_cli.errors import S3CopyError, UsageError
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.reading import if_offered

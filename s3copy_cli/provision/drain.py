@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code, is_denied
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import error_code, is_denied
 from s3copy_cli.provision.remote import LOG_GROUP_MISSING
 from s3copy_cli.queues import QUEUE_MISSING
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, translate_errors
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names

@@ -9,7 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import error_code
 from s3copy_cli.errors import AwsError
 from s3copy_cli.provision import propagation, remote
 from s3copy_cli.provision import resources as names

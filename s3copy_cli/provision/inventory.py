@@ -11,7 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code, is_denied, translate_errors
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import error_code, is_denied, translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG
 from s3copy_cli.deployed import (
     ENV_DESTINATION_BUCKET,

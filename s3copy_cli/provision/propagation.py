@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code
+from s3copy_cli.aws_errors import error_code
 
 Answer = TypeVar("Answer")
 Predicate = Callable[[ClientError], bool]

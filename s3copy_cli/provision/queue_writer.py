@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code
+from s3copy_cli.aws_errors import error_code
 from s3copy_cli.provision import propagation
 from s3copy_cli.provision.context import Context
 from s3copy_cli.provision.plan import Step

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code, is_denied
+from s3copy_cli.aws_errors import error_code, is_denied
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 
 BUCKET_MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from s3copy_cli.aws import Aws, translate_errors
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import translate_errors
 from s3copy_cli.config import OWNERSHIP_TAG, Pipeline
 from s3copy_cli.deployed import ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG, function_tags, unreadable_variables
 from s3copy_cli.provision import notes

@@ -10,7 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code, translate_errors
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import error_code, translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import FORMER_SOURCES_TAG
 from s3copy_cli.errors import AwsError, CredentialsError, OvertakenError, OwnershipError, S3CopyError

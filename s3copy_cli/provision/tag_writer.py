@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code
+from s3copy_cli.aws_errors import error_code
 from s3copy_cli.provision import propagation
 from s3copy_cli.provision import resources as names
 from s3copy_cli.provision.context import Context

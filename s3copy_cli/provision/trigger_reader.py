@@ -8,7 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, is_denied
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import is_denied
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import notifications
 from s3copy_cli.provision import resources as names

@@ -7,7 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import error_code
 from s3copy_cli.config import Pipeline
 from s3copy_cli.deployed import ENV_SOURCE_BUCKET, FORMER_SOURCES_TAG
 from s3copy_cli.errors import AwsError

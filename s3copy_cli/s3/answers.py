@@ -10,7 +10,7 @@ from awscrt.exceptions import AwsCrtError
 from awscrt.s3 import S3ResponseError
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import from_client_error
+from s3copy_cli.aws_errors import from_client_error
 from s3copy_cli.errors import AwsError, S3CopyError
 from s3copy_cli.s3.wire import Call
 from s3copy_cli.s3.xml import parse_error

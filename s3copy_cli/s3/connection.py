@@ -14,7 +14,8 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError, SSLError
 from botocore.httpsession import URLLib3Session, get_cert_path
 from botocore.utils import get_environ_proxies
 
-from s3copy_cli.aws import CREDENTIALS_HINT, configured_ca_bundle, tls_error, translate_errors
+from s3copy_cli.aws import configured_ca_bundle
+from s3copy_cli.aws_errors import CREDENTIALS_HINT, tls_error, translate_errors
 from s3copy_cli.errors import CredentialsError, S3CopyError
 from s3copy_cli.s3.wire import Endpoint
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code, is_denied, translate_errors
+from s3copy_cli.aws_errors import error_code, is_denied, translate_errors
 from s3copy_cli.queues import QUEUE_MISSING, load_of
 from s3copy_cli.verify.parked import ParkedEvent, parse_message
 

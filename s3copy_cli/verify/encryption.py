@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code, translate_errors
+from s3copy_cli.aws_errors import error_code, translate_errors
 from s3copy_cli.verify.compare import OPAQUE_ENCRYPTIONS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code, is_denied, translate_errors
+from s3copy_cli.aws_errors import error_code, is_denied, translate_errors
 from s3copy_cli.verify.latency import CopyTimes
 from s3copy_cli.verify.log_causes import Cause
 from s3copy_cli.verify.log_executions import Executions

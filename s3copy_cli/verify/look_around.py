@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from s3copy_cli.aws import error_code
+from s3copy_cli.aws_errors import error_code
 from s3copy_cli.deployed import DeployedPipeline
 from s3copy_cli.verify.health import Health, allows, has_trigger, mapping_gaps, rule_gaps, sends_to_queue
 

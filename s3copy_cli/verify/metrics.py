@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import error_code, is_denied, translate_errors
+from s3copy_cli.aws_errors import error_code, is_denied, translate_errors
 from s3copy_cli.verify.log_executions import Executions
 
 if TYPE_CHECKING:

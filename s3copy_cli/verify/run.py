@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import is_denied, translate_errors
+from s3copy_cli.aws_errors import is_denied, translate_errors
 from s3copy_cli.deployed import DeployedPipeline
 from s3copy_cli.queues import read_load
 from s3copy_cli.s3 import ObjectStore

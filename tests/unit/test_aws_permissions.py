@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import from_client_error
+from s3copy_cli.aws_errors import from_client_error
 from s3copy_cli.aws_permissions import iam_action
 
 

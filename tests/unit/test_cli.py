@@ -261,7 +261,7 @@ def test_an_endpoint_where_nobody_listens_is_exit_1_with_a_hint(
 def test_a_misspelt_region_is_suggested(monkeypatch: pytest.MonkeyPatch) -> None:
     from botocore.exceptions import EndpointConnectionError
 
-    from s3copy_cli.aws import translate_errors
+    from s3copy_cli.aws_errors import translate_errors
 
     with pytest.raises(AwsError) as caught, translate_errors("asking", region="us-esat-1"):
         raise EndpointConnectionError(endpoint_url="https://sts.us-esat-1.amazonaws.com/")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from s3copy_cli.aws import Aws, error_code, is_denied
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import error_code, is_denied
 from s3copy_cli.aws_permissions import iam_action
 from s3copy_cli.config import Pipeline
 from s3copy_cli.provision import resources as names

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.stub import ANY, Stubber
 
-from s3copy_cli.aws import translate_errors
+from s3copy_cli.aws_errors import translate_errors
 from s3copy_cli.config import Pipeline
 from s3copy_cli.errors import AwsError, CredentialsError, OwnershipError, S3CopyError
 from s3copy_cli.provision import bucket_reader, remote

@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from urllib3.util import connection
 
-from s3copy_cli.aws import Aws, translate_errors
+from s3copy_cli.aws import Aws
+from s3copy_cli.aws_errors import translate_errors
 from s3copy_cli.errors import AwsError
 from s3copy_cli.s3 import Bucket, CrtObjectStore, open_store
 from s3copy_cli.s3.connection import Location, find_tls_error
