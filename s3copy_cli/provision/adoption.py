@@ -101,6 +101,9 @@ def locate_bucket(aws: Aws, pipeline: Pipeline, bucket: str, option: str) -> str
                 ) from error
             headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
             region = headers.get("x-amz-bucket-region", "")
+            if error_code(error) == "400" and not region and broken_rule(bucket):
+                # Who does not know old names does not even look for such a bucket.
+                raise _missing(doing, pipeline, bucket, option) from error
             if error_code(error) not in _ELSEWHERE or not region:
                 raise
             return str(region)

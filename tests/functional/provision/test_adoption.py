@@ -9,8 +9,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
+from s3copy_cli.aws import Aws
 from s3copy_cli.config import Pipeline
+from s3copy_cli.errors import S3CopyError
+from s3copy_cli.provision.adoption import locate_bucket
 
 from ... import whole_buckets  # noqa: TID252 (shared with the end-to-end tests)
 
@@ -360,6 +364,24 @@ def test_what_cannot_be_joined_is_said_before_anything_is_changed(
         assert part in problem["message"] + problem["hint"]
     assert problem["hint"]
     assert write_calls == []
+
+
+@pytest.mark.parametrize(
+    ("bucket", "code", "said"),
+    [
+        ("Old_Name", "NoSuchBucket", "None can be created any more: it has 'O'"),
+        ("fine", "400", "Run the command again"),
+    ],
+)
+def test_a_service_that_takes_no_old_names_is_understood(bucket: str, code: str, said: str) -> None:
+    session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
+    aws = Aws(session=session, region="us-east-1")
+    with Stubber(aws.s3) as s3:
+        s3.add_client_error("head_bucket", "400", "Bad Request", http_status_code=400)
+        with pytest.raises(S3CopyError) as caught:
+            locate_bucket(aws, Pipeline("s3copy", "123456789012", "us-east-1"), bucket, "--source-bucket")
+    assert caught.value.code == code
+    assert said in caught.value.hint
 
 
 def test_permanent_deletes_are_accepted_for_one_bucket_at_a_time(s3copy: Run, buckets: None) -> None:
